@@ -1,0 +1,71 @@
+# Copyright: Contributors to the clickhouse.cloud collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The control path: what tests and people do to the organization from outside the API."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from .api import parse_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .server import Simulator
+
+_OPENAPI = Path(__file__).with_name("openapi.yaml")
+
+
+def create_blueprint(simulator: Simulator) -> Blueprint:
+    """``/control``: no authentication, no rate limit, no faults; JSON objects both ways."""
+    control = Blueprint("control", __name__, url_prefix="/control")
+
+    def offer(path: str, action: Callable[..., Any]) -> None:
+        def view() -> tuple[Response, int]:
+            try:
+                fields = parse_json(request.get_data() or b"{}")
+            except ValueError:
+                return _failure(400, "The body is not valid JSON.")
+            if not isinstance(fields, dict):
+                return _failure(400, "The body must be an object.")
+            try:
+                inspect.signature(action).bind(**fields)
+            except TypeError as error:
+                return _failure(400, f"The body fits no call: {error}.")
+            try:
+                result = action(**fields)
+            except LookupError as error:
+                return _failure(404, str(error.args[0]))
+            except ValueError as error:
+                return _failure(400, str(error))
+            return jsonify(result or {}), 200
+
+        control.add_url_rule(path, path.strip("/"), view, methods=["POST"])
+
+    offer("/reset", simulator.reset)
+    offer("/settings", simulator.configure)
+    offer("/invite", simulator.invite)
+    offer("/accept", simulator.accept)
+    offer("/expire", simulator.expire)
+    offer("/members", simulator.add_member)
+    offer("/roles", simulator.add_role)
+    offer("/faults", simulator.order_fault)
+
+    @control.get("/state")
+    def state() -> Response:
+        return jsonify(simulator.state)
+
+    @control.get("/openapi")
+    def openapi() -> Response:
+        return Response(_OPENAPI.read_bytes(), content_type="application/yaml")
+
+    return control
+
+
+def _failure(status: int, sentence: str) -> tuple[Response, int]:
+    return jsonify({"error": sentence}), status

@@ -1,0 +1,625 @@
+# Copyright: Contributors to the clickhouse.cloud collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Faults that can be ordered: everything that goes wrong between a client and the API.
+
+A fault is ordered for one operation or for any, fires ``times`` times (``None``: for ever)
+after ``skip`` matching calls were let pass, and then is forgotten. Of several that match a
+call only the one ordered first counts, also while it still lets calls pass. A race is no
+fault of the answer, so it stands beside: every race that matches fires, whatever else does.
+
+``applied=True`` lets the API carry the call out before its answer goes wrong; without it the
+call never arrives. The classes below are the kinds, their fields the parameters.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import threading
+import uuid
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, ClassVar, Protocol
+
+from .cloud import Cloud, Refusal
+from .settings import is_seconds
+
+OPERATIONS = (
+    "list_organizations",
+    "list_invitations",
+    "create_invitation",
+    "get_invitation",
+    "delete_invitation",
+    "list_members",
+    "list_roles",
+)
+LISTS = tuple(operation for operation in OPERATIONS if operation.startswith("list_"))
+WRITES = ("create_invitation", "delete_invitation")
+JSON = "application/json; charset=utf-8"
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """An HTTP answer."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = dataclasses.field(default_factory=lambda: {"Content-Type": JSON})
+
+    def head(self, *, close: bool = False, length: int | None = None) -> bytes:
+        """Status line and headers; ``length`` is another Content-Length than the true one."""
+        headers = dict(self.headers)
+        if "Transfer-Encoding" not in headers and self.status >= 200 and self.status != 204:
+            headers["Content-Length"] = str(len(self.body) if length is None else length)
+        if close:
+            headers["Connection"] = "close"
+        lines = [f"HTTP/1.1 {self.status} {_phrase(self.status)}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase if status in {known.value for known in HTTPStatus} else "Unknown"
+
+
+def envelope(status: int, *, result: str | None = None, error: str | None = None) -> bytes:
+    """The body around every answer; ``result`` is JSON text."""
+    fields: dict[str, object] = {"status": status, "requestId": str(uuid.uuid4())}
+    if error is not None:
+        fields["error"] = error
+    text = json.dumps(fields)
+    if result is not None:
+        text = f'{text[:-1]}, "result": {result}}}'
+    return text.encode()
+
+
+class Exchange(Protocol):
+    """One request and what can be done about it. Served by ``server.py``."""
+
+    operation: str | None
+    cloud: Cloud
+
+    def handle(self) -> Answer:
+        """Lets the API carry the call out."""
+
+    def handle_later(self, *, seconds: float | None, reads: int | None) -> None:
+        """Lets the API carry the call out after some time, or after some list reads."""
+
+    def person(self) -> str | None:
+        """The email of the person whom the call is about, if it says so."""
+
+    def send(self, answer: Answer) -> None:
+        """Answers, and keeps the connection."""
+
+    def start(self, answer: Answer, *, length: int | None = None) -> None:
+        """Sends the head of an answer alone; the connection will be closed after the call."""
+
+    def send_bytes(self, data: bytes) -> None:
+        """Sends bytes as they are; the connection will be closed after the call."""
+
+    def close(self, *, reset: bool) -> None:
+        """Closes the connection, abruptly (RST) or in good order (FIN)."""
+
+    def pause(self, seconds: float) -> None:
+        """Waits; ends the call if the simulator stops meanwhile."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """A kind of fault; raises ``ValueError`` for a parameter that makes no sense."""
+
+    operations: ClassVar[Sequence[str]] = OPERATIONS
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.type in ("float", "float | None"):
+                if value is None and field.type == "float | None":
+                    continue
+                if not is_seconds(value):
+                    raise ValueError(f"{field.name} is a number of seconds, not {value!r}.")
+            elif field.type == "bool" and not isinstance(value, bool):
+                raise ValueError(f"{field.name} is true or false, not {value!r}.")
+            elif field.type == "int" and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+                raise ValueError(f"{field.name} is a whole number, not {value!r}.")
+            elif field.type == "Mapping[str, str]" and not isinstance(value, Mapping):
+                raise ValueError(f"{field.name} is a mapping, not {value!r}.")
+
+    def play(self, exchange: Exchange) -> None:
+        raise NotImplementedError
+
+
+@dataclasses.dataclass(frozen=True)
+class _Status(Fault):
+    """Another status. ``body`` is ``html``, ``empty``, ``envelope`` or a text to send as it is."""
+
+    status: int = 503
+    body: str = "html"
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    applied: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 200 <= self.status <= 999:
+            raise ValueError(f"status is an HTTP status from 200 to 999, not {self.status}.")
+
+    def play(self, exchange: Exchange) -> None:
+        if self.applied:
+            exchange.handle()
+        exchange.send(_answer(self.status, self.body, self.headers))
+
+
+@dataclasses.dataclass(frozen=True)
+class _RateLimited(Fault):
+    """429 with whatever headers: ``X-RateLimit-Reset`` or ``Retry-After`` of any value, or none."""
+
+    headers: Mapping[str, str] = dataclasses.field(default_factory=lambda: {"X-RateLimit-Reset": "1"})
+    body: str = "envelope"
+
+    def play(self, exchange: Exchange) -> None:
+        exchange.send(_answer(429, self.body, self.headers))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Redirect(Fault):
+    """A redirect, to another place of the simulator unless ``location`` says otherwise."""
+
+    location: str = "/elsewhere"
+    status: int = 302
+    applied: bool = False
+
+    def play(self, exchange: Exchange) -> None:
+        if self.applied:
+            exchange.handle()
+        exchange.send(_answer(self.status, "html", {"Location": self.location}))
+
+
+@dataclasses.dataclass(frozen=True)
+class _NoContent(Fault):
+    """204, without a body."""
+
+    applied: bool = False
+
+    def play(self, exchange: Exchange) -> None:
+        if self.applied:
+            exchange.handle()
+        exchange.send(Answer(204, b"", {}))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Disconnect(Fault):
+    """No answer: the connection ends, by RST with ``reset``, else by FIN."""
+
+    applied: bool = False
+    reset: bool = False
+
+    def play(self, exchange: Exchange) -> None:
+        if self.applied:
+            exchange.handle()
+        exchange.close(reset=self.reset)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Cut(Fault):
+    """Headers that announce the whole body, half of it, then the connection ends."""
+
+    applied: bool = False
+    reset: bool = False
+
+    def play(self, exchange: Exchange) -> None:
+        answer = _true_answer(exchange, self.applied)
+        exchange.start(answer)
+        exchange.send_bytes(answer.body[: len(answer.body) // 2])
+        exchange.close(reset=self.reset)
+
+
+@dataclasses.dataclass(frozen=True)
+class _CutJson(Fault):
+    """A complete answer whose JSON ends in the middle."""
+
+    applied: bool = False
+
+    def play(self, exchange: Exchange) -> None:
+        answer = _true_answer(exchange, self.applied)
+        exchange.send(dataclasses.replace(answer, body=answer.body[: len(answer.body) // 2]))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Delay(Fault):
+    """The right answer, late: the call is carried out first, then ``seconds`` pass."""
+
+    seconds: float = 1.0
+
+    def play(self, exchange: Exchange) -> None:
+        answer = exchange.handle()
+        exchange.pause(self.seconds)
+        exchange.send(answer)
+
+
+@dataclasses.dataclass(frozen=True)
+class _DripHeaders(Fault):
+    """The right answer, its headers one byte every ``interval`` seconds."""
+
+    interval: float = 0.1
+
+    def play(self, exchange: Exchange) -> None:
+        answer = exchange.handle()
+        _drip(exchange, answer.head(close=True), self.interval)
+        exchange.send_bytes(answer.body)
+
+
+@dataclasses.dataclass(frozen=True)
+class _DripBody(Fault):
+    """The right answer, its body one byte every ``interval`` seconds."""
+
+    interval: float = 0.1
+
+    def play(self, exchange: Exchange) -> None:
+        answer = exchange.handle()
+        exchange.start(answer)
+        _drip(exchange, answer.body, self.interval)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Interim(Fault):
+    """One ``102 Processing`` after another, every ``interval`` seconds, and never an answer."""
+
+    interval: float = 0.01
+    applied: bool = False
+
+    def play(self, exchange: Exchange) -> None:
+        if self.applied:
+            exchange.handle()
+        while True:
+            exchange.send_bytes(Answer(102, b"", {}).head())
+            exchange.pause(self.interval)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Endless(Fault):
+    """A body without end, until the client closes: ``chunked``, or of an enormous ``length``.
+
+    ``rate`` is bytes a second, about.
+    """
+
+    framing: str = "chunked"
+    rate: int = 100_000_000
+    applied: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.framing not in ("chunked", "length"):
+            raise ValueError(f"framing is chunked or length, not {self.framing!r}.")
+        if not self.rate:
+            raise ValueError("rate is a number of bytes a second, not 0.")
+
+    def play(self, exchange: Exchange) -> None:
+        if self.applied:
+            exchange.handle()
+        size = min(65_536, self.rate)
+        block = b"a" * size
+        headers = {"Content-Type": JSON}
+        if self.framing == "chunked":
+            block = b"%x\r\n%s\r\n" % (size, block)
+            headers["Transfer-Encoding"] = "chunked"
+            first = b'2b\r\n{"status": 200, "result": [{"email": "aaaaaa\r\n'
+        else:
+            first = b'{"status": 200, "result": [{"email": "aaaaaa'
+        exchange.start(Answer(200, b"", headers), length=10**15)
+        exchange.send_bytes(first)
+        while True:
+            exchange.send_bytes(block)
+            exchange.pause(size / self.rate)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Body(Fault):
+    """A right status with a wrong body: one of ``BODIES``, or bytes to send as they are."""
+
+    content: str | bytes = "html"
+    status: int = 200
+    applied: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.content, str) and self.content not in BODIES:
+            raise ValueError(f"content is one of {', '.join(BODIES)}, not {self.content!r}.")
+
+    def play(self, exchange: Exchange) -> None:
+        true = _true_answer(exchange, self.applied)
+        content = BODIES[self.content] if isinstance(self.content, str) else self.content
+        exchange.send(Answer(self.status, _mistyped(true.body) if content is None else content))
+
+
+@dataclasses.dataclass(frozen=True)
+class _OddRecords(Fault):
+    """Odd items among the good ones of a list: one before each of them, the rest at the end."""
+
+    operations = LISTS
+    records: Sequence[object] = (
+        None,
+        "text",
+        7,
+        [],
+        {},
+        {"id": None, "userId": None, "email": None},
+        {"email": "nobody@example.com", "name": "Without an ID"},
+        {"id": "00000000-0000-4000-8000-0000000000dd", "userId": "without-email"},
+        {
+            "id": 7,
+            "userId": 7,
+            "email": ["nobody@example.com"],
+            "name": {},
+            "type": 7,
+            "role": 7,
+            "assignedRoles": "Admin",
+            "createdAt": 7,
+            "expireAt": False,
+            "joinedAt": [],
+        },
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.records, (list, tuple)):
+            raise ValueError(f"records is a list, not {self.records!r}.")
+
+    def play(self, exchange: Exchange) -> None:
+        answer = exchange.handle()
+        body = json.loads(answer.body)
+        good = body.get("result", [])
+        mixed = [item for pair in zip(self.records, good, strict=False) for item in pair]
+        mixed += [*self.records[len(good) :], *good[len(self.records) :]]
+        exchange.send(dataclasses.replace(answer, body=json.dumps({**body, "result": mixed}).encode()))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Late(Fault):
+    """A write that is carried out only after ``seconds``, or after so many lists of invitations.
+
+    The rules are those of that later moment. ``answer`` is a status, or ``lost`` for none.
+    """
+
+    operations = WRITES
+    seconds: float | None = None
+    reads: int | None = None
+    answer: str | int = "lost"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.seconds is None) == (self.reads is None):
+            raise ValueError("A late write takes exactly one of seconds and reads.")
+        if self.reads is not None and (not isinstance(self.reads, int) or self.reads < 1):
+            raise ValueError(f"reads is a number of lists, at least 1, not {self.reads!r}.")
+        if self.answer != "lost" and not isinstance(self.answer, int):
+            raise ValueError(f"answer is lost or a status, not {self.answer!r}.")
+
+    def play(self, exchange: Exchange) -> None:
+        exchange.handle_later(seconds=self.seconds, reads=self.reads)
+        if isinstance(self.answer, int):
+            exchange.send(_answer(self.answer, "html", {}))
+        else:
+            exchange.close(reset=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Race(Fault):
+    """Somebody else acts at this very call, ``before`` or ``after`` it is carried out.
+
+    ``action`` is ``accept``, ``delete``, ``invite``, ``expire`` or ``add_member``; ``email``
+    is the person whom the call is about unless given. What the rules refuse does not happen.
+    """
+
+    action: str = "accept"
+    moment: str = "before"
+    email: str | None = None
+    role: str | None = None
+    role_names: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.action not in ("accept", "delete", "invite", "expire", "add_member"):
+            raise ValueError(f"action is accept, delete, invite, expire or add_member, not {self.action!r}.")
+        if self.moment not in ("before", "after"):
+            raise ValueError(f"moment is before or after, not {self.moment!r}.")
+
+    def play(self, exchange: Exchange) -> None:
+        email = self.email or exchange.person()
+        if email is None:
+            return
+        cloud = exchange.cloud
+        with contextlib.suppress(LookupError, Refusal):
+            if self.action == "accept":
+                cloud.accept_elsewhere(email)
+            elif self.action == "delete":
+                cloud.delete_elsewhere(email)
+            elif self.action == "expire":
+                cloud.expire(email)
+            elif self.action == "add_member":
+                cloud.add_member_elsewhere(email, self.role or "developer", self.role_names)
+            elif self.role_names:
+                ids = list(cloud.role_ids(self.role_names))
+                cloud.create_invitation({"email": email, "assignedRoleIds": ids})
+            else:
+                cloud.create_invitation({"email": email, "role": self.role or "developer"})
+
+
+KINDS: dict[str, type[Fault]] = {
+    "status": _Status,
+    "rate_limited": _RateLimited,
+    "redirect": _Redirect,
+    "no_content": _NoContent,
+    "disconnect": _Disconnect,
+    "cut": _Cut,
+    "cut_json": _CutJson,
+    "delay": _Delay,
+    "drip_headers": _DripHeaders,
+    "drip_body": _DripBody,
+    "interim": _Interim,
+    "endless": _Endless,
+    "body": _Body,
+    "odd_records": _OddRecords,
+    "late": _Late,
+    "race": _Race,
+}
+
+
+@dataclasses.dataclass
+class Order:
+    """A fault as it was ordered, and how often it is still to fire."""
+
+    kind: str
+    operation: str | None
+    times: int | None
+    skip: int
+    fault: Fault
+
+    def matches(self, operation: str | None) -> bool:
+        """Whether it concerns a call."""
+        if self.operation is not None:
+            return self.operation == operation
+        return self.fault.operations is OPERATIONS or operation in self.fault.operations
+
+    def due(self) -> bool:
+        """Counts one matching call: whether the fault fires at it."""
+        if self.skip:
+            self.skip -= 1
+            return False
+        if self.times is not None:
+            self.times -= 1
+        return True
+
+
+class Faults:
+    """The faults ordered and not yet used up. Safe to be used by several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._orders: list[Order] = []
+
+    def forget(self) -> None:
+        """Takes all orders back."""
+        with self._lock:
+            self._orders.clear()
+
+    def order(
+        self,
+        kind: str,
+        operation: str | None = None,
+        times: int | None = 1,
+        skip: int = 0,
+        **parameters: object,
+    ) -> None:
+        """Orders a fault; ``ValueError``, with a sentence, for one that cannot be."""
+        if kind not in KINDS:
+            raise ValueError(f"There is no fault {kind!r}; the kinds are {', '.join(KINDS)}.")
+        kind_class = KINDS[kind]
+        if operation is not None and operation not in kind_class.operations:
+            raise ValueError(f"A fault {kind} is for {', '.join(kind_class.operations)}, not {operation!r}.")
+        for name, value, least in (("times", times, 1), ("skip", skip, 0)):
+            if name == "times" and value is None:
+                continue
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise ValueError(f"{name} is a whole number, at least {least}, not {value!r}.")
+        fields = [field.name for field in dataclasses.fields(kind_class)]
+        for name in parameters:
+            if name not in fields:
+                raise ValueError(f"A fault {kind} has no parameter {name!r}; it has {', '.join(fields)}.")
+        with self._lock:
+            self._orders.append(Order(kind, operation, times, skip, kind_class(**parameters)))
+
+    def due(self, operation: str | None) -> tuple[list[_Race], Fault | None]:
+        """What happens at a call: the races, and the fault of the answer."""
+        with self._lock:
+            matching = [order for order in self._orders if order.matches(operation)]
+            races = [o for o in matching if isinstance(o.fault, _Race)]
+            first = next((o for o in matching if not isinstance(o.fault, _Race)), None)
+            due_races = [o.fault for o in races if o.due() and isinstance(o.fault, _Race)]
+            fault = first.fault if first and first.due() else None
+            self._orders = [order for order in self._orders if order.times != 0]
+            return due_races, fault
+
+    def waiting(self) -> list[dict[str, Any]]:
+        """The faults that are still to fire."""
+        with self._lock:
+            return [
+                {
+                    "kind": order.kind,
+                    "operation": order.operation,
+                    "times": order.times,
+                    "skip": order.skip,
+                }
+                for order in self._orders
+            ]
+
+
+_HTML = b"<html><head><title>Something went wrong</title></head><body><h1>Sorry</h1></body></html>"
+_DEPTH = 100_000
+
+# None: made of the true answer.
+BODIES: dict[str, bytes | None] = {
+    "html": _HTML,
+    "empty": b"",
+    "blank": b" \r\n",
+    "null": b"null",
+    "true": b"true",
+    "number": b"42",
+    "string": b'"text"',
+    "list": b"[]",
+    "object": b"{}",
+    "not_json": b"{'status': 200}",
+    "nan": b'{"status": NaN, "result": Infinity}',
+    "huge_number": b'{"status": 200, "result": ' + b"9" * 10_000 + b"}",
+    "invalid_utf8": b'{"status": 200, "result": "\xff\xfe\xc3"}',
+    "utf16": '{"status": 200, "result": []}'.encode("utf-16"),
+    "bom": b'\xef\xbb\xbf{"status": 200, "result": []}',
+    "lone_surrogate": b'{"status": 200, "result": {"id": "\\ud800", "email": "\\udfff@example.com"}}',
+    "deep": b"[" * _DEPTH + b"]" * _DEPTH,
+    "deep_result": b'{"status": 200, "result": ' + b"[" * _DEPTH + b"]" * _DEPTH + b"}",
+    "no_result": envelope(200),
+    "result_null": envelope(200, result="null"),
+    "result_number": envelope(200, result="42"),
+    "result_string": envelope(200, result='"text"'),
+    "result_list": envelope(200, result="[]"),
+    "result_object": envelope(200, result="{}"),
+    "result_odd_list": envelope(200, result='[null, 7, "text", [], {}]'),
+    "error_object": b'{"status": 200, "error": {"message": ["odd"]}, "requestId": 7}',
+    "mistyped": None,
+}
+
+
+def _answer(status: int, body: str, headers: Mapping[str, str]) -> Answer:
+    if body == "envelope":
+        phrase = _phrase(status)
+        return Answer(status, envelope(status, error=phrase), {"Content-Type": JSON, **headers})
+    if body == "empty":
+        return Answer(status, b"", headers)
+    if body == "html":
+        return Answer(status, _HTML, {"Content-Type": "text/html", **headers})
+    return Answer(status, body.encode(), {"Content-Type": "text/plain; charset=utf-8", **headers})
+
+
+def _true_answer(exchange: Exchange, applied: bool) -> Answer:
+    """What the API answers, or, if the call must not arrive, a look-alike of a success."""
+    if applied or exchange.operation not in WRITES:
+        return exchange.handle()
+    record = json.dumps({"id": str(uuid.uuid4()), "email": "somebody@example.com"})
+    return Answer(200, envelope(200, result=record))
+
+
+def _mistyped(body: bytes) -> bytes:
+    """An answer's body with every field of its records of another type."""
+    fields = json.loads(body)
+    result = fields.get("result")
+    records = result if isinstance(result, list) else [result or {"id": "", "email": ""}]
+    odd = [{name: [7] if isinstance(v, str) else "text" for name, v in r.items()} for r in records]
+    fields["result"] = odd if isinstance(result, list) else odd[0]
+    return json.dumps(fields).encode()
+
+
+def _drip(exchange: Exchange, data: bytes, interval: float) -> None:
+    for byte in data:
+        exchange.send_bytes(bytes([byte]))
+        exchange.pause(interval)
