@@ -3,96 +3,137 @@
 
 # Whatever these targets make lies below build/ and .venv/, a home directory for the tools included.
 
-SHELL := /bin/sh
+SHELL := bash
 .DEFAULT_GOAL := help
 
-# The environment that the layers of `make test` run in; `make matrix` names others.
+# The environment that unit, process and integration run in, and where they leave their JUnit reports:
+# `make matrix` calls them with others.
 VENV ?= .venv
+REPORTS ?= build/reports
+
 PORT ?= 8123
 RATE_LIMIT ?= 10
-
-DEMO_VENV := build/venv/demo
-# Where Ansible finds the collection: a link to this checkout, so that coverage is that of plugins/ here.
-LINK := build/link/ansible_collections/clickhouse/cloud
 
 # The newest Python that the pinned tools run on.
 PYTHON ?= $(shell tests/tools/pythons 3.14 3.13 3.12 3.11 | head -n 1)
 
-# Runs a command with $(1)/bin first on PATH and with a home directory of its own.
-run = mkdir -p build/home && \
-	HOME="$$PWD/build/home" \
-	PATH="$$PWD/$(1)/bin:$$PATH" \
-	ANSIBLE_HOME="$$PWD/build/home/.ansible" \
-	ANSIBLE_COLLECTIONS_PATH="$$PWD/build/link" \
-	PYTHONPATH=tests
+DEMO_VENV := build/venv/demo
+
+# The collection where Ansible looks for collections: a link to this checkout, so that coverage is that of its plugins/.
+LINK := build/link/ansible_collections/clickhouse/cloud
+# The same as a copy, for tools that do not follow links, or that write beside what they read.
+copy = build/$(1)/ansible_collections/clickhouse/cloud
+
+# Runs a command in one of the environments, with a home directory of its own.
+run = HOME="$(CURDIR)/build/home" \
+	ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/build/link" \
+	ANSIBLE_HOME="$(CURDIR)/build/home/.ansible" \
+	HYPOTHESIS_STORAGE_DIRECTORY="$(CURDIR)/build/cache/hypothesis" \
+	PATH="$(CURDIR)/$(1)/bin:$$PATH" \
+	PYTHONPYCACHEPREFIX="$(CURDIR)/build/cache/python"
+
+with-simulator := python "$(CURDIR)/tests/tools/with_simulator.py"
 
 .PHONY: help
-help: ## list these targets
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # --- environments ----------------------------------------------------------------------------------------------------
 
+require-python = @[ -n "$(PYTHON)" ] || { \
+	echo "Python 3.11 or newer is needed, with venv and pip. Not on PATH? make PYTHON=/where/it/is/python3.13" >&2; exit 1; }
+
 $(DEMO_VENV)/installed: requirements/demo.txt
 	$(require-python)
 	"$(PYTHON)" -m venv --clear $(DEMO_VENV)
-	$(DEMO_VENV)/bin/python -m pip install --quiet --requirement requirements/demo.txt
+	$(DEMO_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements/demo.txt
 	touch $@
 
 .venv/installed: requirements/dev.txt
 	$(require-python)
 	"$(PYTHON)" -m venv --clear .venv
-	.venv/bin/python -m pip install --quiet --constraint requirements/dev.txt uv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements/dev.txt uv
 	.venv/bin/python -m uv pip install --quiet --python .venv/bin/python --requirement requirements/dev.txt
 	touch $@
 
-require-python = @test -n "$(PYTHON)" || { echo 'Python 3.11 or newer, with venv and pip, is needed: install it or name it, as in make PYTHON=/usr/local/bin/python3.13' >&2; exit 1; }
-
 $(LINK):
-	mkdir -p $(@D)
+	mkdir -p $(@D) build/home
 	ln -s ../../../.. $@
 
 .PHONY: venv
-venv: .venv/installed $(LINK) ## make the development environment in .venv
+venv: .venv/installed $(LINK) ## make the development environment, .venv
 
 .PHONY: requirements
-requirements: venv ## pin the newest versions of all development dependencies anew
+requirements: venv ## pin the newest versions of the development dependencies anew
 	cd requirements && for name in dev test demo; do \
 		../.venv/bin/python -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate \
 			--constraint dev.txt $$name.in --output-file $$name.txt; \
 	done
 
+.PHONY: clean
+clean: ## remove build/ and .venv/
+	rm -rf build .venv
+
 # --- demo and simulator ----------------------------------------------------------------------------------------------
 
 .PHONY: demo
 demo: $(DEMO_VENV)/installed $(LINK) ## run examples/demo.yml against a simulator of its own
-	@$(call run,$(DEMO_VENV)) python tests/tools/with_simulator.py ansible-playbook --diff examples/demo.yml
+	@$(call run,$(DEMO_VENV)) $(with-simulator) ansible-playbook --diff examples/demo.yml
 
 .PHONY: simulator
-simulator: $(DEMO_VENV)/installed ## serve the simulator on 127.0.0.1 (PORT=8123, RATE_LIMIT=10, 0 for none)
-	@$(call run,$(DEMO_VENV)) python -m simulator --port "$(PORT)" --rate-limit "$(RATE_LIMIT)"
+simulator: $(DEMO_VENV)/installed ## serve the simulator on 127.0.0.1 (PORT=8123, RATE_LIMIT=10, 0 for no limit)
+	@PYTHONPATH=tests $(DEMO_VENV)/bin/python -m simulator --port "$(PORT)" --rate-limit "$(RATE_LIMIT)"
 
-# --- the layers of the tests -----------------------------------------------------------------------------------------
+# --- tests -----------------------------------------------------------------------------------------------------------
 
-.PHONY: unit
-unit: venv ## unit tests, with the coverage of plugins/
-	@$(call run,$(VENV)) pytest tests/unit --cov --cov-report=term-missing:skip-covered
+LINTERS := ruff mypy yamllint reuse changelog docs-lint ansible-lint
 
-.PHONY: process
-process: venv ## tests that run Ansible against the simulator
-	@$(call run,$(VENV)) pytest tests/process
+.PHONY: test
+test: venv ## run all of the below, on the newest ansible-core that this machine can run and on the oldest supported
+	@.venv/bin/python tests/tools/run_layers.py $(LINTERS) unit process integration molecule sanity galaxy oldest
 
 .PHONY: lint
-lint: ruff mypy ## all linters
+lint: $(LINTERS) ## all linters: $(LINTERS)
 
 .PHONY: ruff
 ruff: venv
-	@$(call run,.venv) ruff check
-	@$(call run,.venv) ruff format --check
+	@$(call run,.venv) ruff check --quiet
+	@$(call run,.venv) ruff format --check --quiet
 
 .PHONY: mypy
 mypy: venv
 	@$(call run,.venv) mypy
 
-.PHONY: clean
-clean: ## remove build/ and .venv/
-	rm -rf build .venv
+.PHONY: yamllint
+yamllint: venv
+	@git ls-files -z --cached --others --exclude-standard '*.yml' '*.yaml' .ansible-lint .yamllint | \
+		$(call run,.venv) xargs -0 yamllint --strict
+
+.PHONY: reuse
+reuse: venv
+	@$(call run,.venv) reuse lint --quiet || $(call run,.venv) reuse lint
+
+.PHONY: changelog
+changelog: venv
+	@$(call run,.venv) antsibull-changelog lint
+
+.PHONY: docs-lint
+docs-lint: venv
+	@$(call run,.venv) antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
+
+# Given a profile, ansible-lint leaves out what no profile has: its check of the modules' arguments.
+.PHONY: ansible-lint
+ansible-lint: venv
+	@.venv/bin/python tests/tools/copy_collection.py $(call copy,lint)
+	@cd $(call copy,lint) && $(call run,../../../../../.venv) ANSIBLE_COLLECTIONS_PATH=../../.. \
+		sh -c 'ansible-lint --profile production && ansible-lint'
+
+test-venv := $(if $(filter .venv,$(VENV)),.venv/installed) $(LINK)
+
+.PHONY: unit
+unit: $(test-venv) ## unit tests, with the coverage of plugins/
+	@$(call run,$(VENV)) pytest tests/unit --cov --cov-report=term-missing:skip-covered --junit-xml=$(REPORTS)/unit.xml
+
+.PHONY: process
+process: $(test-venv) ## tests that run Ansible against the simulator
+	@$(call run,$(VENV)) pytest tests/process --junit-xml=$(REPORTS)/process.xml

@@ -1,0 +1,27 @@
+# Copyright: Contributors to the clickhouse.cloud collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Copy the collection's sources, those that git tracks and those that it does not ignore.
+
+Usage: ``python tests/tools/copy_collection.py TARGET``, in the root of the checkout. What was at TARGET is removed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+
+def main(target: Path) -> None:
+    """Copy the sources to the target folder."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"]
+    names = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split("\0")
+    shutil.rmtree(target, ignore_errors=True)
+    for source in filter(Path.is_file, map(Path, names)):
+        (target / source).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source, target / source)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
