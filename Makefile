@@ -57,11 +57,14 @@ $(DEMO_VENV)/installed: requirements/demo.txt
 	touch $@
 
 $(LINK):
-	mkdir -p $(@D) build/home
+	mkdir -p $(@D)
 	ln -s ../../../.. $@
 
+build/home:
+	mkdir -p $@
+
 .PHONY: venv
-venv: .venv/installed $(LINK) ## make the development environment, .venv
+venv: .venv/installed $(LINK) build/home ## make the development environment, .venv
 
 .PHONY: requirements
 requirements: venv ## pin the newest versions of the development dependencies anew
@@ -77,7 +80,7 @@ clean: ## remove build/ and .venv/
 # --- demo and simulator ----------------------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: $(DEMO_VENV)/installed $(LINK) ## run examples/demo.yml against a simulator of its own
+demo: $(DEMO_VENV)/installed $(LINK) build/home ## run examples/demo.yml against a simulator of its own
 	@$(call run,$(DEMO_VENV)) $(with-simulator) ansible-playbook --diff examples/demo.yml
 
 .PHONY: simulator
@@ -125,10 +128,9 @@ docs-lint: venv
 .PHONY: ansible-lint
 ansible-lint: venv
 	@.venv/bin/python tests/tools/copy_collection.py $(call copy,lint)
-	@cd $(call copy,lint) && $(call run,../../../../../.venv) ANSIBLE_COLLECTIONS_PATH=../../.. \
-		sh -c 'ansible-lint --profile production && ansible-lint'
+	@cd $(call copy,lint) && $(call run,.venv) sh -c 'ansible-lint --profile production && ansible-lint'
 
-test-venv := $(if $(filter .venv,$(VENV)),.venv/installed) $(LINK)
+test-venv := $(if $(filter .venv,$(VENV)),.venv/installed) $(LINK) build/home
 
 .PHONY: unit
 unit: $(test-venv) ## unit tests, with the coverage of plugins/
@@ -137,3 +139,21 @@ unit: $(test-venv) ## unit tests, with the coverage of plugins/
 .PHONY: process
 process: $(test-venv) ## tests that run Ansible against the simulator
 	@$(call run,$(VENV)) pytest tests/process --junit-xml=$(REPORTS)/process.xml
+
+# ansible-test keeps its own environment: the simulator's address goes through a file.
+.PHONY: integration
+integration: $(test-venv) ## ansible-test integration, against the simulator
+	@$(VENV)/bin/python tests/tools/copy_collection.py $(call copy,integration)
+	@cd $(call copy,integration) && $(call run,$(VENV)) $(with-simulator) sh -ec ' \
+		python -c "import os, sys; print(os.path.expandvars(sys.stdin.read()))" \
+			< tests/integration/integration_config.yml.template > tests/integration/integration_config.yml; \
+		ansible-test integration --color no'
+
+.PHONY: molecule
+molecule: venv ## molecule's scenarios, against the simulator
+	@$(call run,.venv) $(with-simulator) molecule test --all --report
+
+.PHONY: sanity
+sanity: venv ## ansible-test sanity, on every Python that this machine has
+	@.venv/bin/python tests/tools/copy_collection.py $(call copy,sanity)
+	@cd $(call copy,sanity) && $(call run,.venv) ansible-test sanity --venv --color no

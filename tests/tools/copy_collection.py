@@ -3,6 +3,8 @@
 """Copy the collection's sources, those that git tracks and those that it does not ignore.
 
 Usage: ``python tests/tools/copy_collection.py TARGET``, in the root of the checkout. What was at TARGET is removed.
+
+The copy is a git repository of its own: tools that ask git for the files below build/ would otherwise be told none.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ def main(target: Path) -> None:
     for source in filter(Path.is_file, map(Path, names)):
         (target / source).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, target / source)
+    subprocess.run(["git", "init", "--quiet", "--initial-branch=main", target], check=True)
 
 
 if __name__ == "__main__":
