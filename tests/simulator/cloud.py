@@ -205,7 +205,7 @@ class Cloud:
         now = time.time()
         lifetime = self._settings.invitation_lifetime
         for name, value in (("created_ago", created_ago), ("expires_in", expires_in)):
-            if value is not None and not is_seconds(abs(value)):
+            if value is not None and not (is_seconds(value) or _is_past(value)):
                 raise ValueError(f"{name} is a number of seconds, not {value!r}.")
         if expires_in is not None:
             expire_at = now + expires_in
@@ -287,6 +287,8 @@ class Cloud:
     @_locked
     def role_ids(self, names: Iterable[str]) -> tuple[str, ...]:
         """IDs of roles by name, of the oldest where several share it."""
+        if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+            raise ValueError(f"role_names is a list of texts, not {names!r}.")
         by_name = {role.name: role.id for role in reversed(self._roles.values())}
         unknown = [name for name in names if name not in by_name]
         if unknown:
@@ -589,6 +591,10 @@ class Cloud:
 def is_email(text: str) -> bool:
     """Whether a text can be an email address."""
     return len(text) <= 254 and text.isprintable() and bool(_EMAIL.fullmatch(text))
+
+
+def _is_past(value: object) -> bool:
+    return isinstance(value, (int, float)) and is_seconds(-value)
 
 
 def _email(value: object) -> str:

@@ -19,7 +19,7 @@ import dataclasses
 import json
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar, Protocol
 
@@ -38,6 +38,8 @@ OPERATIONS = (
 LISTS = tuple(operation for operation in OPERATIONS if operation.startswith("list_"))
 WRITES = ("create_invitation", "delete_invitation")
 JSON = "application/json; charset=utf-8"
+HttpStatus = int
+HeaderText = str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Answer:
 
     status: int
     body: bytes
-    headers: Mapping[str, str] = dataclasses.field(default_factory=lambda: {"Content-Type": JSON})
+    headers: Mapping[HeaderText, HeaderText] = dataclasses.field(default_factory=lambda: {"Content-Type": JSON})
 
     def head(self, *, close: bool = False, length: int | None = None) -> bytes:
         """Status line and headers; ``length`` is another Content-Length than the true one."""
@@ -106,6 +108,46 @@ class Exchange(Protocol):
         """Waits; ends the call if the simulator stops meanwhile."""
 
 
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_status(value: object) -> bool:
+    return isinstance(value, int) and 200 <= value <= 999
+
+
+def _is_header_text(value: object) -> bool:
+    return isinstance(value, str) and value.isprintable() and all(ord(letter) < 256 for letter in value)
+
+
+# What the parameters of faults may be, by their annotations.
+_TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "bool": ("true or false", lambda value: isinstance(value, bool)),
+    "int": ("a whole number", _is_whole),
+    "int | None": ("a whole number or nothing", lambda value: value is None or _is_whole(value)),
+    "float": ("a number of seconds", is_seconds),
+    "float | None": ("a number of seconds or nothing", lambda value: value is None or is_seconds(value)),
+    "str": ("a text", lambda value: isinstance(value, str)),
+    "str | None": ("a text or nothing", lambda value: value is None or isinstance(value, str)),
+    "str | bytes": ("a text or bytes", lambda value: isinstance(value, (str, bytes))),
+    "Sequence[object]": ("a list", lambda value: isinstance(value, (list, tuple))),
+    "Sequence[str]": (
+        "a list of texts",
+        lambda value: isinstance(value, (list, tuple)) and all(isinstance(text, str) for text in value),
+    ),
+    "HttpStatus": ("an HTTP status from 200 to 999", _is_status),
+    "str | HttpStatus": (
+        "a text or an HTTP status from 200 to 999",
+        lambda value: isinstance(value, str) or _is_status(value),
+    ),
+    "HeaderText": ("a text that fits in a header", _is_header_text),
+    "Mapping[HeaderText, HeaderText]": (
+        "a mapping of texts that fit in headers",
+        lambda value: isinstance(value, Mapping) and all(map(_is_header_text, [*value, *value.values()])),
+    ),
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class Fault:
     """A kind of fault; raises ``ValueError`` for a parameter that makes no sense."""
@@ -115,19 +157,12 @@ class Fault:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if field.type in ("float", "float | None"):
-                if value is None and field.type == "float | None":
-                    continue
-                if not is_seconds(value):
-                    raise ValueError(f"{field.name} is a number of seconds, not {value!r}.")
-            elif field.type == "bool" and not isinstance(value, bool):
-                raise ValueError(f"{field.name} is true or false, not {value!r}.")
-            elif field.type == "int" and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
-                raise ValueError(f"{field.name} is a whole number, not {value!r}.")
-            elif field.type == "Mapping[str, str]" and not isinstance(value, Mapping):
-                raise ValueError(f"{field.name} is a mapping, not {value!r}.")
+            words, fits = _TYPES[str(field.type)]
+            if not fits(value):
+                raise ValueError(f"{field.name} is {words}, not {value!r}.")
 
     def play(self, exchange: Exchange) -> None:
+        """Does to an exchange what the fault is about."""
         raise NotImplementedError
 
 
@@ -135,15 +170,10 @@ class Fault:
 class _Status(Fault):
     """Another status. ``body`` is ``html``, ``empty``, ``envelope`` or a text to send as it is."""
 
-    status: int = 503
+    status: HttpStatus = 503
     body: str = "html"
-    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    headers: Mapping[HeaderText, HeaderText] = dataclasses.field(default_factory=dict)
     applied: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 200 <= self.status <= 999:
-            raise ValueError(f"status is an HTTP status from 200 to 999, not {self.status}.")
 
     def play(self, exchange: Exchange) -> None:
         if self.applied:
@@ -155,7 +185,7 @@ class _Status(Fault):
 class _RateLimited(Fault):
     """429 with whatever headers: ``X-RateLimit-Reset`` or ``Retry-After`` of any value, or none."""
 
-    headers: Mapping[str, str] = dataclasses.field(default_factory=lambda: {"X-RateLimit-Reset": "1"})
+    headers: Mapping[HeaderText, HeaderText] = dataclasses.field(default_factory=lambda: {"X-RateLimit-Reset": "1"})
     body: str = "envelope"
 
     def play(self, exchange: Exchange) -> None:
@@ -166,8 +196,8 @@ class _RateLimited(Fault):
 class _Redirect(Fault):
     """A redirect, to another place of the simulator unless ``location`` says otherwise."""
 
-    location: str = "/elsewhere"
-    status: int = 302
+    location: HeaderText = "/elsewhere"
+    status: HttpStatus = 302
     applied: bool = False
 
     def play(self, exchange: Exchange) -> None:
@@ -264,7 +294,7 @@ class _DripBody(Fault):
 
 @dataclasses.dataclass(frozen=True)
 class _Interim(Fault):
-    """One ``102 Processing`` after another, every ``interval`` seconds, and never an answer."""
+    """One interim answer, ``100 Continue``, after another every ``interval`` seconds, and no other."""
 
     interval: float = 0.01
     applied: bool = False
@@ -273,7 +303,7 @@ class _Interim(Fault):
         if self.applied:
             exchange.handle()
         while True:
-            exchange.send_bytes(Answer(102, b"", {}).head())
+            exchange.send_bytes(Answer(100, b"", {}).head())
             exchange.pause(self.interval)
 
 
@@ -298,20 +328,17 @@ class _Endless(Fault):
     def play(self, exchange: Exchange) -> None:
         if self.applied:
             exchange.handle()
-        size = min(65_536, self.rate)
-        block = b"a" * size
+        first, block = b'{"status": 200, "result": [{"email": "', b"a" * min(65_536, self.rate)
+        seconds = len(block) / self.rate
         headers = {"Content-Type": JSON}
         if self.framing == "chunked":
-            block = b"%x\r\n%s\r\n" % (size, block)
             headers["Transfer-Encoding"] = "chunked"
-            first = b'2b\r\n{"status": 200, "result": [{"email": "aaaaaa\r\n'
-        else:
-            first = b'{"status": 200, "result": [{"email": "aaaaaa'
+            first, block = (b"%x\r\n%s\r\n" % (len(data), data) for data in (first, block))
         exchange.start(Answer(200, b"", headers), length=10**15)
         exchange.send_bytes(first)
         while True:
             exchange.send_bytes(block)
-            exchange.pause(size / self.rate)
+            exchange.pause(seconds)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -319,7 +346,7 @@ class _Body(Fault):
     """A right status with a wrong body: one of ``BODIES``, or bytes to send as they are."""
 
     content: str | bytes = "html"
-    status: int = 200
+    status: HttpStatus = 200
     applied: bool = True
 
     def __post_init__(self) -> None:
@@ -361,11 +388,6 @@ class _OddRecords(Fault):
         },
     )
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not isinstance(self.records, (list, tuple)):
-            raise ValueError(f"records is a list, not {self.records!r}.")
-
     def play(self, exchange: Exchange) -> None:
         answer = exchange.handle()
         body = json.loads(answer.body)
@@ -385,15 +407,15 @@ class _Late(Fault):
     operations = WRITES
     seconds: float | None = None
     reads: int | None = None
-    answer: str | int = "lost"
+    answer: str | HttpStatus = "lost"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if (self.seconds is None) == (self.reads is None):
             raise ValueError("A late write takes exactly one of seconds and reads.")
-        if self.reads is not None and (not isinstance(self.reads, int) or self.reads < 1):
-            raise ValueError(f"reads is a number of lists, at least 1, not {self.reads!r}.")
-        if self.answer != "lost" and not isinstance(self.answer, int):
+        if self.reads == 0:
+            raise ValueError("reads is a number of lists, at least 1, not 0.")
+        if isinstance(self.answer, str) and self.answer != "lost":
             raise ValueError(f"answer is lost or a status, not {self.answer!r}.")
 
     def play(self, exchange: Exchange) -> None:
@@ -422,6 +444,8 @@ class _Race(Fault):
         super().__post_init__()
         if self.action not in ("accept", "delete", "invite", "expire", "add_member"):
             raise ValueError(f"action is accept, delete, invite, expire or add_member, not {self.action!r}.")
+        if self.role not in (None, "admin", "developer"):
+            raise ValueError(f"role is admin or developer, not {self.role!r}.")
         if self.moment not in ("before", "after"):
             raise ValueError(f"moment is before or after, not {self.moment!r}.")
 
@@ -430,7 +454,7 @@ class _Race(Fault):
         if email is None:
             return
         cloud = exchange.cloud
-        with contextlib.suppress(LookupError, Refusal):
+        with contextlib.suppress(LookupError, Refusal, ValueError):
             if self.action == "accept":
                 cloud.accept_elsewhere(email)
             elif self.action == "delete":
@@ -513,7 +537,7 @@ class Faults:
         **parameters: object,
     ) -> None:
         """Orders a fault; ``ValueError``, with a sentence, for one that cannot be."""
-        if kind not in KINDS:
+        if not isinstance(kind, str) or kind not in KINDS:
             raise ValueError(f"There is no fault {kind!r}; the kinds are {', '.join(KINDS)}.")
         kind_class = KINDS[kind]
         if operation is not None and operation not in kind_class.operations:

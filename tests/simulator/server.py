@@ -14,6 +14,7 @@ import re
 import socket
 import ssl
 import struct
+import sys
 import threading
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -260,8 +261,12 @@ class _Server(ThreadedWSGIServer):
             connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         return connection, address
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away, or that does not trust the certificate, is no error."""
+    def handle_error(
+        self, request: socket.socket | tuple[bytes, socket.socket], client_address: tuple[str, int] | str
+    ) -> None:
+        """Reports a fault of our own; a client that went away, or trusts us not, is none."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
     def stop(self) -> None:
         self.closing.set()

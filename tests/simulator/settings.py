@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -82,8 +81,8 @@ class Settings:
 
 
 def is_seconds(value: object) -> bool:
-    """Whether a value can be a span of time: a finite number, not negative."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+    """Whether a value can be a span of time: a number, not negative, at most some decades."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1e9
 
 
 def parse_rate_limit(value: object) -> tuple[int, float] | None:

@@ -1,0 +1,413 @@
+# Copyright: Contributors to the clickhouse.cloud collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+import time
+
+import pytest
+import requests
+from simulator.faults import BODIES, KINDS, OPERATIONS
+
+NEW = {"email": "ann@example.com", "role": "developer"}
+
+
+def create(api):
+    return api.raw("POST", "/invitations", json=NEW)
+
+
+def test_a_fault_fires_as_often_as_ordered(api, simulator):
+    simulator.order_fault("status", status=500, operation="list_invitations", times=2, skip=1)
+    statuses = [api.raw("GET", "/invitations").status_code for _ in range(4)]
+    assert statuses == [200, 500, 500, 200]
+    assert simulator.waiting_faults == []
+
+
+def test_a_fault_for_ever(api, simulator):
+    simulator.order_fault("status", times=None)
+    assert [api.raw("GET", path).status_code for path in ("/members", "/roles", "/nothing")] == [503] * 3
+    assert simulator.waiting_faults == [{"kind": "status", "operation": None, "times": None, "skip": 0}]
+    assert requests.get(f"{simulator.url}/control/state", timeout=5).status_code == 200
+
+
+def test_faults_fire_in_the_order_ordered(api, simulator):
+    simulator.order_fault("status", status=500, operation="list_members", skip=1)
+    simulator.order_fault("status", status=502)
+    simulator.order_fault("status", status=503)
+    assert api.raw("GET", "/members").status_code == 200, "the first one waits, and the others with it"
+    assert api.raw("GET", "/roles").status_code == 502
+    assert [api.raw("GET", "/members").status_code for _ in range(3)] == [500, 503, 200]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_operation_can_fail(api, simulator, operation):
+    invitation = simulator.invite("bob@example.com")
+    simulator.order_fault("status", status=599, operation=operation)
+    one = f"/invitations/{invitation['id']}"
+    calls = {
+        "list_organizations": ("GET", "/../../organizations"),
+        "list_invitations": ("GET", "/invitations"),
+        "create_invitation": ("POST", "/invitations"),
+        "get_invitation": ("GET", one),
+        "delete_invitation": ("DELETE", one),
+        "list_members": ("GET", "/members"),
+        "list_roles": ("GET", "/roles"),
+    }
+    for name in [*calls, operation]:
+        if name != operation:
+            assert api.raw(*calls[name], json=NEW).status_code in (200, 404)
+    assert api.raw(*calls[operation], json=NEW).status_code == 599
+    assert simulator.requests[-1]["operation"] == operation
+
+
+@pytest.mark.parametrize("applied", [False, True])
+@pytest.mark.parametrize("kind", ["status", "redirect", "no_content", "disconnect", "cut", "cut_json", "body"])
+def test_applied_or_not(api, simulator, kind, applied):
+    simulator.order_fault(kind, operation="create_invitation", applied=applied)
+    try:
+        answered = create(api).status_code
+    except requests.RequestException:
+        answered = None
+    assert len(simulator.invitations) == len(simulator.emails) == int(applied)
+    if kind != "cut":
+        assert simulator.requests[-1]["status"] == answered
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "content"),
+    [
+        ("html", "text/html", b"<html>"),
+        ("empty", None, b""),
+        ("some words", "text/plain; charset=utf-8", b"some words"),
+    ],
+)
+def test_status(api, simulator, body, kind, content):
+    simulator.order_fault("status", status=502, body=body, headers={"Retry-After": "7"})
+    response = api.raw("GET", "/invitations")
+    assert (response.status_code, response.reason) == (502, "Bad Gateway")
+    assert response.headers.get("Content-Type") == kind
+    assert response.headers["Retry-After"] == "7"
+    assert response.content.startswith(content)
+
+
+def test_status_with_an_envelope(api, simulator):
+    simulator.order_fault("status", status=424, body="envelope")
+    body = api.validate(api.raw("GET", "/invitations"), "list_invitations")
+    assert body["error"] == "Failed Dependency"
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_disconnect(api, simulator, reset):
+    simulator.order_fault("disconnect", reset=reset)
+    with socket.create_connection(("127.0.0.1", int(simulator.url.rpartition(":")[2])), timeout=5) as connection:
+        connection.sendall(b"GET /v1/organizations HTTP/1.1\r\nHost: x\r\n\r\n")
+        if reset:
+            with pytest.raises(ConnectionResetError):
+                connection.recv(1)
+        else:
+            assert connection.recv(1) == b""
+    assert simulator.requests[-1]["status"] is None
+    assert api.list() == []
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_cut(api, simulator, reset):
+    simulator.seed(100)
+    simulator.order_fault("cut", reset=reset)
+    with pytest.raises((requests.exceptions.ChunkedEncodingError, requests.ConnectionError)):
+        api.raw("GET", "/invitations")
+
+
+def test_cut_json(api, simulator):
+    simulator.order_fault("cut_json")
+    response = api.raw("GET", "/roles")
+    assert int(response.headers["Content-Length"]) == len(response.content)
+    with pytest.raises(ValueError, match=":"):
+        response.json()
+    assert api.list() == []
+
+
+def test_delay(api, simulator):
+    simulator.order_fault("delay", seconds=0.3)
+    with pytest.raises(requests.exceptions.ReadTimeout):
+        api.raw("POST", "/invitations", json=NEW, timeout=0.1)
+    assert len(simulator.invitations) == 1
+    simulator.order_fault("delay", seconds=0.1)
+    assert len(api.list()) == 1
+
+
+def test_drip_headers(api, simulator):
+    simulator.order_fault("drip_headers", interval=0.001)
+    started = time.monotonic()
+    assert api.list() == []
+    assert time.monotonic() - started > 0.1
+    simulator.order_fault("drip_headers", interval=0.05)
+    with socket.create_connection(("127.0.0.1", int(simulator.url.rpartition(":")[2])), timeout=5) as connection:
+        connection.sendall(b"GET /v1/organizations HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert [len(connection.recv(65_536)) for _ in range(3)] == [1, 1, 1]
+
+
+def test_drip_body(api, simulator):
+    simulator.order_fault("drip_body", interval=0.01)
+    with api.raw("GET", "/invitations", stream=True) as response:
+        assert response.raw.read(1) == b"{"
+        assert response.headers["Content-Length"]
+    simulator.order_fault("drip_body", interval=0)
+    assert api.list() == []
+
+
+@pytest.mark.parametrize("framing", ["chunked", "length"])
+def test_endless(api, simulator, framing):
+    simulator.order_fault("endless", framing=framing)
+    with api.raw("GET", "/invitations", stream=True) as response:
+        content = response.raw.read(5_000_000)
+    assert len(content) == 5_000_000
+    assert content.startswith(b'{"status": 200, "result": [{"email": "aaa')
+    assert api.list() == []
+
+
+def test_interim(simulator):
+    simulator.order_fault("interim", interval=0.001)
+    with socket.create_connection(("127.0.0.1", int(simulator.url.rpartition(":")[2])), timeout=5) as connection:
+        connection.sendall(b"GET /v1/organizations HTTP/1.1\r\nHost: x\r\n\r\n")
+        text = b"".join(connection.recv(65_536) for _ in range(5))
+    assert text.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n")
+
+
+@pytest.mark.parametrize("content", BODIES)
+def test_bodies_are_framed_well_and_keep_the_connection(api, simulator, content):
+    simulator.order_fault("body", content=content)
+    simulator.invite("ann@example.com")
+    response = api.raw("GET", "/invitations")
+    assert response.status_code == 200
+    assert int(response.headers["Content-Length"]) == len(response.content)
+    if BODIES[content] is not None:
+        assert response.content == BODIES[content]
+    assert len(api.list()) == 1
+    assert len({request["connection"] for request in simulator.requests}) == 1
+
+
+def test_a_body_of_bytes_with_a_status(api, simulator):
+    simulator.order_fault("body", content=b"\x00\x01", status=201)
+    response = api.raw("GET", "/invitations")
+    assert (response.status_code, response.content) == (201, b"\x00\x01")
+
+
+def test_a_mistyped_body_has_every_field_but_none_right(api, simulator):
+    simulator.order_fault("body", content="mistyped", times=3)
+    invitation = simulator.invite("ann@example.com")
+    (record,) = api.raw("GET", "/invitations").json()["result"]
+    assert record.keys() == invitation.keys()
+    assert not any(type(record[name]) is type(invitation[name]) for name in invitation)
+    record = api.raw("GET", f"/invitations/{invitation['id']}").json()["result"]
+    assert record.keys() == invitation.keys()
+    assert api.raw("DELETE", f"/invitations/{invitation['id']}").json()["result"]
+    assert simulator.invitations == []
+
+
+def test_odd_records(api, simulator):
+    good = [simulator.invite(f"person{number}@example.com") for number in range(2)]
+    simulator.order_fault("odd_records", operation="list_invitations", records=[None, "text", {}])
+    assert api.raw("GET", "/invitations").json()["result"] == [None, good[0], "text", good[1], {}]
+    simulator.order_fault("odd_records", records=[7])
+    assert api.get(good[0]["id"]) == good[0], "it is for lists alone"
+    assert api.raw("GET", "/invitations").json()["result"] == [7, *good]
+    simulator.order_fault("odd_records")
+    result = api.raw("GET", "/members").json()["result"]
+    assert len(result) > 5
+
+
+def test_odd_records_on_a_refused_list(api, simulator):
+    simulator.configure(forbidden=True)
+    simulator.order_fault("odd_records", records=[7])
+    assert api.raw("GET", "/invitations").json()["status"] == 403
+
+
+def test_redirect(api, simulator):
+    simulator.order_fault("redirect", status=307, location="http://127.0.0.1:1/")
+    response = api.raw("GET", "/invitations")
+    assert (response.status_code, response.headers["Location"]) == (307, "http://127.0.0.1:1/")
+    simulator.order_fault("redirect")
+    api.session.get(f"{simulator.url}/v1/organizations", timeout=5)
+    assert simulator.requests[-1]["path"] == "/elsewhere"
+
+
+def test_no_content(api, simulator):
+    simulator.order_fault("no_content")
+    response = api.raw("GET", "/invitations")
+    assert (response.status_code, response.content) == (204, b"")
+    assert "Content-Length" not in response.headers
+    assert api.list() == []
+    assert len({request["connection"] for request in simulator.requests}) == 1
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-RateLimit-Reset": "0"},
+        {"X-RateLimit-Reset": "2.5"},
+        {"X-RateLimit-Reset": "soon"},
+        {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"},
+    ],
+)
+def test_rate_limited(api, simulator, headers):
+    simulator.order_fault("rate_limited", headers=headers)
+    response = api.raw("GET", "/invitations")
+    api.validate(response, "list_invitations")
+    assert response.status_code == 429
+    found = {name: response.headers.get(name) for name in ("X-RateLimit-Reset", "Retry-After")}
+    assert {name: value for name, value in found.items() if value is not None} == headers
+
+
+def test_late_by_reads(api, simulator):
+    simulator.order_fault("late", operation="create_invitation", reads=2)
+    with pytest.raises(requests.ConnectionError):
+        create(api)
+    assert simulator.emails == []
+    assert [len(api.list()) for _ in range(3)] == [0, 0, 1]
+    assert len(simulator.emails) == 1
+
+
+def test_late_by_time(api, simulator):
+    invitation = simulator.invite("bob@example.com")
+    simulator.order_fault("late", seconds=0.1, answer=504, times=2)
+    assert create(api).status_code == 504
+    assert api.raw("DELETE", f"/invitations/{invitation['id']}").status_code == 504
+    assert api.list() == [invitation]
+    time.sleep(0.15)
+    assert [i["email"] for i in api.list()] == ["ann@example.com"]
+
+
+def test_a_late_write_keeps_the_rules_of_its_moment(api, simulator):
+    simulator.order_fault("late", seconds=0.05, answer=504)
+    create(api)
+    assert create(api).status_code == 200
+    time.sleep(0.1)
+    assert len(api.list()) == len(simulator.emails) == 1
+    simulator.reset(rate_limit="1/60", second_invitation="allow")
+    simulator.order_fault("late", seconds=0.05, answer=504)
+    create(api)
+    assert create(api).status_code == 200
+    time.sleep(0.1)
+    assert len(simulator.invitations) == len(simulator.emails) == 2, "the rate limit is past"
+
+
+@pytest.mark.parametrize(
+    ("action", "moment", "status", "invitations", "members", "emails"),
+    [
+        ("invite", "before", 409, 1, 0, 1),
+        ("invite", "after", 200, 1, 0, 1),
+        ("add_member", "before", 409, 0, 1, 0),
+        ("add_member", "after", 200, 1, 1, 1),
+        ("accept", "before", 200, 1, 0, 1),
+        ("accept", "after", 200, 0, 1, 1),
+        ("delete", "after", 200, 0, 0, 1),
+        ("expire", "after", 200, 1, 0, 1),
+    ],
+)
+def test_racing_a_creation(api, simulator, action, moment, status, invitations, members, emails):
+    simulator.order_fault("race", operation="create_invitation", action=action, moment=moment)
+    assert create(api).status_code == status
+    state = simulator.state
+    assert [len(state[what]) for what in ("invitations", "members", "emails")] == [invitations, members, emails]
+
+
+@pytest.mark.parametrize(("action", "status", "members"), [("delete", 404, 0), ("accept", 404, 1), ("invite", 200, 0)])
+def test_racing_a_deletion(api, simulator, action, status, members):
+    invitation = simulator.invite("ann@example.com")
+    simulator.order_fault("race", operation="delete_invitation", action=action)
+    assert api.raw("DELETE", f"/invitations/{invitation['id']}").status_code == status
+    assert (simulator.invitations, len(simulator.members)) == ([], members)
+
+
+def test_races_stand_beside_another_fault(api, simulator):
+    simulator.order_fault("disconnect", operation="create_invitation", applied=True)
+    simulator.order_fault("race", action="delete", moment="after")
+    simulator.order_fault("race", action="invite", email="bob@example.com", role_names=["Billing"])
+    with pytest.raises(requests.ConnectionError):
+        create(api)
+    (invitation,) = simulator.invitations
+    assert invitation["email"] == "bob@example.com"
+    assert invitation["assignedRoles"][0]["roleName"] == "Billing"
+
+
+def test_a_race_about_nobody(api, simulator):
+    simulator.order_fault("race", action="accept", times=None)
+    assert api.list() == []
+    assert api.raw("POST", "/invitations", data=b"[").status_code == 400
+    assert simulator.members == []
+
+
+def test_a_race_is_seen_late_like_any_write(api, simulator):
+    simulator.configure(stale_reads=1)
+    simulator.invite("ann@example.com")
+    simulator.order_fault("race", action="accept", email="ann@example.com")
+    assert len(api.list()) == 1
+    assert api.list() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "order"),
+    [
+        ("nonsense", {}),
+        ("status", {"operation": "nonsense"}),
+        ("status", {"times": 0}),
+        ("status", {"times": 1.5}),
+        ("status", {"skip": -1}),
+        ("status", {"nonsense": 1}),
+        ("status", {"status": 99}),
+        ("status", {"status": "500"}),
+        ("status", {"applied": 1}),
+        ("status", {"headers": "X: 1"}),
+        ("delay", {"seconds": -1}),
+        ("body", {"content": "nonsense"}),
+        ("endless", {"framing": "nonsense"}),
+        ("endless", {"rate": 0}),
+        ("odd_records", {"operation": "get_invitation"}),
+        ("odd_records", {"records": 7}),
+        ("late", {}),
+        ("late", {"seconds": 1, "reads": 1}),
+        ("late", {"reads": 0}),
+        ("late", {"seconds": 1, "answer": "nonsense"}),
+        ("late", {"seconds": 1, "operation": "list_members"}),
+        ("race", {"action": "nonsense"}),
+        ("race", {"moment": "nonsense"}),
+    ],
+)
+def test_orders_that_cannot_be(simulator, kind, order):
+    with pytest.raises(ValueError, match=r"\.$"):
+        simulator.order_fault(kind, **order)
+    assert simulator.waiting_faults == []
+
+
+def test_every_kind_says_what_it_is():
+    assert all(kind.__doc__ for kind in KINDS.values())
+
+
+def test_faults_and_keep_alive_do_not_mix_up_answers(simulator):
+    """Many connections at once, each with its own answers."""
+    simulator.order_fault("status", status=503, times=20)
+    statuses = []
+
+    def work():
+        connection = http.client.HTTPConnection(simulator.url.removeprefix("http://"), timeout=5)
+        for _ in range(20):
+            connection.request("GET", "/v1/nothing")
+            response = connection.getresponse()
+            body = response.read()
+            statuses.append(response.status)
+            assert response.status == 503 or json.loads(body)["status"] == response.status
+        connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [401] * 80 + [503] * 20
+    assert len({request["connection"] for request in simulator.requests}) == 5

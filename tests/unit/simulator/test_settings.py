@@ -1,0 +1,243 @@
+# Copyright: Contributors to the clickhouse.cloud collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import datetime, timedelta
+
+import pytest
+import requests
+from simulator import Simulator
+
+
+def test_a_second_invitation_is_refused(api, simulator):
+    api.create("ann@example.com")
+    assert "CONFLICT" in api.create("ANN@example.com", 409)
+    simulator.configure(second_invitation_status=400)
+    assert "BAD_REQUEST" in api.create("ann@example.com", 400)
+    assert len(simulator.invitations) == len(simulator.emails) == 1
+
+
+def test_a_second_invitation_makes_a_twin(api, simulator):
+    simulator.configure(second_invitation="allow")
+    first, second = api.create("ann@example.com"), api.create("ann@example.com")
+    assert api.list() == [first, second]
+    simulator.accept("ann@example.com")
+    assert api.list() == []
+
+
+def test_beside_an_expired_invitation(api, simulator):
+    simulator.invite("ann@example.com", expired=True)
+    simulator.configure(second_beside_expired="refuse")
+    api.create("ann@example.com", 409)
+    simulator.configure(second_beside_expired="allow")
+    api.create("ann@example.com")
+    assert len(api.list()) == 2
+    simulator.reset(rate_limit="0", second_invitation="allow", second_beside_expired="refuse")
+    simulator.invite("ann@example.com")
+    api.create("ann@example.com")
+
+
+def test_expired_invitations_vanish(api, simulator):
+    expired = simulator.invite("ann@example.com", expired=True)
+    assert api.list() == [api.get(expired["id"])] == [expired]
+    simulator.configure(list_expired=False)
+    assert api.list() == []
+    api.get(expired["id"], 404)
+    api.delete(expired["id"], 404)
+    assert simulator.invitations == [expired]
+
+
+def test_invitations_live_as_long_as_set(api, simulator):
+    simulator.configure(list_expired=False, invitation_lifetime=0.2)
+    api.create("ann@example.com")
+    assert len(api.list()) == 1
+    time.sleep(0.25)
+    assert api.list() == []
+
+
+def test_inviting_a_member(api, simulator):
+    simulator.add_member("Ann@Example.com", role_names=["Billing"])
+    api.create("ann@example.com", 409)
+    simulator.configure(member_invitation_status=400)
+    api.create("ann@example.com", 400)
+    assert simulator.emails == []
+    assert api.members()[0]["email"] == "Ann@Example.com"
+
+
+def test_a_legacy_organization(api, simulator):
+    simulator.configure(organization_era="legacy")
+    created = api.create("ann@example.com", role="admin")
+    assert created["role"] == "admin"
+    assert "assignedRoles" not in created
+    api.create("bob@example.com", 400, assignedRoleIds=[api.role_id("Admin")])
+    simulator.accept("ann@example.com")
+    assert api.members()[0]["role"] == "admin"
+    assert "assignedRoles" not in api.members()[0]
+
+
+@pytest.mark.parametrize("era", ["migrated_refuses", "migrated_frozen"])
+def test_a_migrated_organization_freezes_role(api, simulator, era):
+    simulator.configure(organization_era=era)
+    created = api.create("ann@example.com", assignedRoleIds=[api.role_id("Admin")])
+    assert created["role"] == "developer"
+    assert created["assignedRoles"][0]["roleName"] == "Admin"
+    simulator.accept("ann@example.com")
+    assert api.members()[0]["role"] == "developer"
+
+
+def test_a_migrated_organization_refuses_role_or_does_not(api, simulator):
+    simulator.configure(organization_era="migrated_refuses")
+    words = "Organization has migrated to Custom Roles. Use 'assignedRoleIds' instead of 'role'."
+    assert words in api.create("ann@example.com", 400, role="admin")
+    simulator.configure(organization_era="migrated_frozen")
+    assert api.create("ann@example.com", role="admin")["role"] == "developer"
+
+
+def test_stale_reads_count_invitations_and_members_alike(api, simulator):
+    simulator.configure(stale_reads=3)
+    simulator.invite("zoe@example.com")
+    assert len(api.list()) == 1, "what was set up is seen at once"
+    created = api.create("ann@example.com")
+    assert len(api.list()) == 1
+    api.get(created["id"], 404)
+    assert api.members() == []
+    assert len(api.list()) == 2
+    api.get(created["id"])
+
+
+def test_stale_reads_are_counted_per_write(api, simulator):
+    simulator.configure(stale_reads=2)
+    api.create("ann@example.com")
+    assert [i["email"] for i in api.list()] == []
+    created = api.create("bob@example.com")
+    assert [i["email"] for i in api.list()] == []
+    assert [i["email"] for i in api.list()] == ["ann@example.com"]
+    assert [i["email"] for i in api.list()] == ["ann@example.com", "bob@example.com"]
+    api.delete(created["id"])
+    assert len(api.list()) == 2
+    assert len(simulator.invitations) == 1
+    api.delete(created["id"], 404)
+
+
+def test_read_lag(api, simulator):
+    simulator.configure(read_lag=0.2)
+    api.create("ann@example.com")
+    assert api.list() == []
+    api.create("ann@example.com", 409)
+    time.sleep(0.25)
+    assert len(api.list()) == 1
+
+
+def test_what_is_forbidden(api, simulator):
+    simulator.configure(members_forbidden=True)
+    assert "control-plane:organization:manage" in api.members(403)
+    assert api.list() == []
+    simulator.configure(members_forbidden=False, roles_forbidden=True)
+    assert api.members() == []
+    assert "FORBIDDEN" in api.roles(403)
+    simulator.configure(forbidden=True)
+    assert "control-plane:organization:manage" in api.list(403)
+    api.create("ann@example.com", 403)
+    response = api.session.get(f"{simulator.url}/v1/organizations", timeout=5)
+    assert response.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("style", "pattern"),
+    [
+        ("milliseconds", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"),
+        ("offset", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+02:00"),
+        ("nanoseconds", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z"),
+        ("garbage", "soon"),
+    ],
+)
+def test_timestamps(api, simulator, style, pattern):
+    simulator.configure(timestamps=style)
+    created = api.raw("POST", "/invitations", json={"email": "ann@example.com", "role": "admin"}).json()["result"]
+    assert re.fullmatch(pattern, created["createdAt"])
+    assert re.fullmatch(pattern, created["expireAt"])
+    simulator.accept("ann@example.com")
+    assert re.fullmatch(pattern, simulator.members[0]["joinedAt"])
+
+
+def test_all_styles_of_a_moment_mean_the_same(simulator):
+    simulator.invite("ann@example.com")
+    moments = []
+    for style in ("milliseconds", "offset", "nanoseconds"):
+        simulator.configure(timestamps=style)
+        moments.append(datetime.fromisoformat(simulator.invitations[0]["expireAt"]))
+    assert max(moments) - min(moments) < timedelta(milliseconds=2)
+
+
+def test_missing_timestamps(simulator):
+    simulator.configure(timestamps="missing")
+    assert set(simulator.invite("ann@example.com")) == {"id", "email", "role", "assignedRoles"}
+
+
+def test_emails_as_sent(api, simulator):
+    simulator.configure(email_case="as_sent")
+    assert api.create("Ann@Example.com")["email"] == "Ann@Example.com"
+    api.create("ann@example.com", 409)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"nonsense": 1},
+        {"second_invitation": "maybe"},
+        {"second_invitation_status": 418},
+        {"second_invitation_status": True},
+        {"organization_era": None},
+        {"list_expired": "yes"},
+        {"stale_reads": -1},
+        {"stale_reads": 1.5},
+        {"read_lag": -1},
+        {"read_lag": float("nan")},
+        {"invitation_lifetime": "7d"},
+        {"rate_limit": "ten"},
+        {"rate_limit": "10"},
+        {"rate_limit": "10/0"},
+        {"rate_limit": None},
+    ],
+)
+def test_settings_that_cannot_be(simulator, setting):
+    before = simulator.state["settings"]
+    for change in (simulator.configure, simulator.reset, Simulator):
+        with pytest.raises(ValueError, match=next(iter(setting))):
+            change(**setting)
+    assert simulator.state["settings"] == before
+
+
+def test_the_documented_rate_limit_holds_by_default():
+    with Simulator() as simulator:
+        statuses = [
+            requests.get(f"{simulator.url}/v1/organizations", auth=auth, timeout=5).status_code
+            for auth in [("x", "y")] * 5 + [(simulator.key, simulator.secret)] * 11
+        ]
+    assert statuses == [401] * 5 + [200] * 10 + [429]
+
+
+def test_the_rate_limit_says_when_it_ends(api, simulator):
+    simulator.configure(rate_limit="3/0.4")
+    assert [api.raw("GET", "/invitations").status_code for _ in range(3)] == [200] * 3
+    refused = api.raw("GET", "/members")
+    assert api.validate(refused, "list_members")["error"] == "TOO_MANY_REQUESTS"
+    assert refused.status_code == 429
+    assert refused.headers["X-RateLimit-Reset"] == "1"
+    simulator.configure(rate_limit_reset="exact")
+    reset = float(api.raw("GET", "/nothing").headers["X-RateLimit-Reset"])
+    assert 0 < reset < 0.4
+    time.sleep(reset + 0.01)
+    assert [api.raw("GET", "/invitations").status_code for _ in range(4)] == [200] * 3 + [429]
+    simulator.configure(rate_limit="0")
+    assert api.list() == []
+
+
+def test_every_authorized_call_counts(api, simulator):
+    simulator.configure(rate_limit="2/60")
+    assert api.raw("GET", "/nothing").status_code == 404
+    assert api.raw("PUT", "/roles").status_code == 405
+    assert api.raw("GET", "/roles").status_code == 429
