@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from .settings import Settings, is_seconds, parse_rate_limit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 ORGANIZATION_ID = "00000000-0000-4000-8000-00000000c10d"
 ORGANIZATION_NAME = "Simulated organization"
@@ -193,7 +193,7 @@ class Cloud:
         self,
         email: str,
         role: str | None = None,
-        role_names: Iterable[str] = (),
+        role_names: Sequence[str] = (),
         expired: bool = False,
         created_ago: float | None = None,
         expires_in: float | None = None,
@@ -267,7 +267,7 @@ class Cloud:
         return older
 
     @_locked
-    def add_member(self, email: str, role: str = "developer", role_names: Iterable[str] = ()) -> Member:
+    def add_member(self, email: str, role: str = "developer", role_names: Sequence[str] = ()) -> Member:
         """A person who has joined without an invitation, as through single sign-on."""
         member = self._new_member(_email(email), role, self.role_ids(role_names))
         self._set_up(self._people.with_member(member))
@@ -285,9 +285,9 @@ class Cloud:
         return role
 
     @_locked
-    def role_ids(self, names: Iterable[str]) -> tuple[str, ...]:
+    def role_ids(self, names: Sequence[str]) -> tuple[str, ...]:
         """IDs of roles by name, of the oldest where several share it."""
-        if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
             raise ValueError(f"role_names is a list of texts, not {names!r}.")
         by_name = {role.name: role.id for role in reversed(self._roles.values())}
         unknown = [name for name in names if name not in by_name]
@@ -422,7 +422,7 @@ class Cloud:
         self._write(self._accepted(email)[1])
 
     @_locked
-    def add_member_elsewhere(self, email: str, role: str, role_names: Iterable[str]) -> None:
+    def add_member_elsewhere(self, email: str, role: str, role_names: Sequence[str]) -> None:
         """Somebody joins through single sign-on while a client is at work."""
         member = self._new_member(_email(email), role, self.role_ids(role_names))
         self._write(self._people.with_member(member))

@@ -95,11 +95,14 @@ class Exchange(Protocol):
     def send(self, answer: Answer) -> None:
         """Answers, and keeps the connection."""
 
-    def start(self, answer: Answer, *, length: int | None = None) -> None:
+    def start(self, answer: Answer, *, length: int | None = None, interval: float = 0.0) -> None:
         """Sends the head of an answer alone; the connection will be closed after the call."""
 
-    def send_bytes(self, data: bytes) -> None:
-        """Sends bytes as they are; the connection will be closed after the call."""
+    def send_bytes(self, data: bytes, *, interval: float = 0.0) -> None:
+        """Sends bytes as they are; the connection will be closed after the call.
+
+        With an ``interval`` they go one by one, so many seconds apart.
+        """
 
     def close(self, *, reset: bool) -> None:
         """Closes the connection, abruptly (RST) or in good order (FIN)."""
@@ -276,7 +279,7 @@ class _DripHeaders(Fault):
 
     def play(self, exchange: Exchange) -> None:
         answer = exchange.handle()
-        _drip(exchange, answer.head(close=True), self.interval)
+        exchange.start(answer, interval=self.interval)
         exchange.send_bytes(answer.body)
 
 
@@ -289,7 +292,7 @@ class _DripBody(Fault):
     def play(self, exchange: Exchange) -> None:
         answer = exchange.handle()
         exchange.start(answer)
-        _drip(exchange, answer.body, self.interval)
+        exchange.send_bytes(answer.body, interval=self.interval)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -427,7 +430,7 @@ class _Late(Fault):
 
 
 @dataclasses.dataclass(frozen=True)
-class _Race(Fault):
+class Race(Fault):
     """Somebody else acts at this very call, ``before`` or ``after`` it is carried out.
 
     ``action`` is ``accept``, ``delete``, ``invite``, ``expire`` or ``add_member``; ``email``
@@ -450,6 +453,7 @@ class _Race(Fault):
             raise ValueError(f"moment is before or after, not {self.moment!r}.")
 
     def play(self, exchange: Exchange) -> None:
+        """Does what somebody else does."""
         email = self.email or exchange.person()
         if email is None:
             return
@@ -486,7 +490,7 @@ KINDS: dict[str, type[Fault]] = {
     "body": _Body,
     "odd_records": _OddRecords,
     "late": _Late,
-    "race": _Race,
+    "race": Race,
 }
 
 
@@ -554,13 +558,13 @@ class Faults:
         with self._lock:
             self._orders.append(Order(kind, operation, times, skip, kind_class(**parameters)))
 
-    def due(self, operation: str | None) -> tuple[list[_Race], Fault | None]:
+    def due(self, operation: str | None) -> tuple[list[Race], Fault | None]:
         """What happens at a call: the races, and the fault of the answer."""
         with self._lock:
             matching = [order for order in self._orders if order.matches(operation)]
-            races = [o for o in matching if isinstance(o.fault, _Race)]
-            first = next((o for o in matching if not isinstance(o.fault, _Race)), None)
-            due_races = [o.fault for o in races if o.due() and isinstance(o.fault, _Race)]
+            races = [o for o in matching if isinstance(o.fault, Race)]
+            first = next((o for o in matching if not isinstance(o.fault, Race)), None)
+            due_races = [o.fault for o in races if o.due() and isinstance(o.fault, Race)]
             fault = first.fault if first and first.due() else None
             self._orders = [order for order in self._orders if order.times != 0]
             return due_races, fault
@@ -641,9 +645,3 @@ def _mistyped(body: bytes) -> bytes:
     odd = [{name: [7] if isinstance(v, str) else "text" for name, v in r.items()} for r in records]
     fields["result"] = odd if isinstance(result, list) else odd[0]
     return json.dumps(fields).encode()
-
-
-def _drip(exchange: Exchange, data: bytes, interval: float) -> None:
-    for byte in data:
-        exchange.send_bytes(bytes([byte]))
-        exchange.pause(interval)

@@ -24,11 +24,11 @@ from werkzeug.wrappers import Response
 
 from . import api, control
 from .cloud import ORGANIZATION_ID, Cloud
-from .faults import Answer, Faults, envelope
+from .faults import Answer, Faults, Race, envelope
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
 KEY = "SimulatedKeyId000000"
@@ -160,6 +160,7 @@ class _Exchange:
         self.cloud = self._simulator.cloud
         path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
         self._arguments: Mapping[str, Any] = {}
+        self._races_after: list[Race] = []
         self.operation: str | None = None
         self._is_api = path.startswith("/v1/")
         with contextlib.suppress(HTTPException):
@@ -171,12 +172,15 @@ class _Exchange:
             self._simulator.log.append(self._log)
 
     def run(self) -> None:
-        races, fault = self._simulator.faults.due(self.operation) if self._is_api else ([], None)
-        try:
+        """Answers, or does what a fault asks for."""
+        fault = None
+        if self._is_api:
+            races, fault = self._simulator.faults.due(self.operation)
+            self._races_after = [race for race in races if race.moment == "after"]
             for race in races:
                 if race.moment == "before":
                     race.play(self)
-            self._races_after = [race for race in races if race.moment == "after"]
+        try:
             if fault:
                 fault.play(self)
             else:
@@ -184,10 +188,15 @@ class _Exchange:
         except OSError:
             self._handler.close_connection = True
 
+    def _let_others_act(self) -> None:
+        """The races after the call: at the latest before the client learns how it ended."""
+        races, self._races_after = self._races_after, []
+        for race in races:
+            race.play(self)
+
     def handle(self) -> Answer:
         answer = self._call(self._environ)
-        for race in self._races_after:
-            race.play(self)
+        self._let_others_act()
         return answer
 
     def handle_later(self, *, seconds: float | None, reads: int | None) -> None:
@@ -208,20 +217,28 @@ class _Exchange:
         return None
 
     def send(self, answer: Answer) -> None:
+        self._let_others_act()
         self._log.status = answer.status
         head = answer.head(close=self._handler.close_connection)
         body = b"" if self._environ["REQUEST_METHOD"] == "HEAD" else answer.body
         self._handler.connection.sendall(head + body)
 
-    def start(self, answer: Answer, *, length: int | None = None) -> None:
+    def start(self, answer: Answer, *, length: int | None = None, interval: float = 0.0) -> None:
+        self.send_bytes(answer.head(close=True, length=length), interval=interval)
         self._log.status = answer.status
-        self.send_bytes(answer.head(close=True, length=length))
 
-    def send_bytes(self, data: bytes) -> None:
+    def send_bytes(self, data: bytes, *, interval: float = 0.0) -> None:
+        self._let_others_act()
         self._handler.close_connection = True
-        self._handler.connection.sendall(data)
+        if not interval:
+            self._handler.connection.sendall(data)
+            return
+        for byte in data:
+            self._handler.connection.sendall(bytes([byte]))
+            self.pause(interval)
 
     def close(self, *, reset: bool) -> NoReturn:
+        self._let_others_act()
         connection = self._handler.connection
         if reset:
             linger = struct.pack("ii", 1, 0)
@@ -288,13 +305,13 @@ class Simulator:
         self.key = KEY
         self.secret = SECRET
         self.organization_id = ORGANIZATION_ID
-        self.cloud = Cloud(Settings().changed(settings))
+        self._settings = Settings().changed(settings)
+        self.cloud = Cloud(self._settings)
         self.faults = Faults()
         self.log: list[LoggedRequest] = []
         self.app = api.create_app(self.cloud, self.key, self.secret)
         self.app.register_blueprint(control.create_blueprint(self))
         self.routes = self.app.url_map.bind("")
-        self._initial = settings
         self._server = _Server(self, port, tls)
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="simulator", daemon=True)
@@ -323,8 +340,11 @@ class Simulator:
         }
 
     def reset(self, **settings: object) -> None:
-        """An empty organization with these settings, and no faults, late writes or logs."""
-        fresh = Settings().changed(settings)
+        """An empty organization, and no faults, late writes or logs.
+
+        The settings are those that the simulator was made with, and these over them.
+        """
+        fresh = self._settings.changed(settings)
         self.faults.forget()
         self.cloud.reset(fresh)
         self.log.clear()
@@ -337,7 +357,7 @@ class Simulator:
         self,
         email: str,
         role: str | None = None,
-        role_names: Iterable[str] = (),
+        role_names: Sequence[str] = (),
         expired: bool = False,
         created_ago: float | None = None,
         expires_in: float | None = None,
@@ -362,7 +382,7 @@ class Simulator:
         """The person's newest invitation runs out; ``LookupError`` where there is none."""
         return self.cloud.record(self.cloud.expire(email))
 
-    def add_member(self, email: str, role: str = "developer", role_names: Iterable[str] = ()) -> dict[str, Any]:
+    def add_member(self, email: str, role: str = "developer", role_names: Sequence[str] = ()) -> dict[str, Any]:
         """The person joins without an invitation."""
         return self.cloud.record(self.cloud.add_member(email, role, role_names))
 

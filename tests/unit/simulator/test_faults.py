@@ -132,9 +132,9 @@ def test_cut_json(api, simulator):
 
 
 def test_delay(api, simulator):
-    simulator.order_fault("delay", seconds=0.3)
+    simulator.order_fault("delay", seconds=0.8)
     with pytest.raises(requests.exceptions.ReadTimeout):
-        api.raw("POST", "/invitations", json=NEW, timeout=0.1)
+        api.raw("POST", "/invitations", json=NEW, timeout=0.4)
     assert len(simulator.invitations) == 1
     simulator.order_fault("delay", seconds=0.1)
     assert len(api.list()) == 1
@@ -145,6 +145,7 @@ def test_drip_headers(api, simulator):
     started = time.monotonic()
     assert api.list() == []
     assert time.monotonic() - started > 0.1
+    assert simulator.requests[-1]["status"] == 200
     simulator.order_fault("drip_headers", interval=0.05)
     with socket.create_connection(("127.0.0.1", int(simulator.url.rpartition(":")[2])), timeout=5) as connection:
         connection.sendall(b"GET /v1/organizations HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -275,25 +276,25 @@ def test_late_by_reads(api, simulator):
 
 def test_late_by_time(api, simulator):
     invitation = simulator.invite("bob@example.com")
-    simulator.order_fault("late", seconds=0.1, answer=504, times=2)
+    simulator.order_fault("late", seconds=0.5, answer=504, times=2)
     assert create(api).status_code == 504
     assert api.raw("DELETE", f"/invitations/{invitation['id']}").status_code == 504
     assert api.list() == [invitation]
-    time.sleep(0.15)
+    time.sleep(0.55)
     assert [i["email"] for i in api.list()] == ["ann@example.com"]
 
 
 def test_a_late_write_keeps_the_rules_of_its_moment(api, simulator):
-    simulator.order_fault("late", seconds=0.05, answer=504)
+    simulator.order_fault("late", seconds=0.3, answer=504)
     create(api)
     assert create(api).status_code == 200
-    time.sleep(0.1)
+    time.sleep(0.35)
     assert len(api.list()) == len(simulator.emails) == 1
     simulator.reset(rate_limit="1/60", second_invitation="allow")
-    simulator.order_fault("late", seconds=0.05, answer=504)
+    simulator.order_fault("late", seconds=0.3, answer=504)
     create(api)
     assert create(api).status_code == 200
-    time.sleep(0.1)
+    time.sleep(0.35)
     assert len(simulator.invitations) == len(simulator.emails) == 2, "the rate limit is past"
 
 
@@ -334,6 +335,13 @@ def test_races_stand_beside_another_fault(api, simulator):
     (invitation,) = simulator.invitations
     assert invitation["email"] == "bob@example.com"
     assert invitation["assignedRoles"][0]["roleName"] == "Billing"
+
+
+def test_somebody_acts_also_after_a_call_that_never_arrives(api, simulator):
+    simulator.order_fault("status", operation="create_invitation")
+    simulator.order_fault("race", action="add_member", moment="after")
+    assert create(api).status_code == 503
+    assert (simulator.invitations, len(simulator.members)) == ([], 1)
 
 
 def test_a_race_about_nobody(api, simulator):
