@@ -1,0 +1,250 @@
+# Copyright: Contributors to the clickhouse.cloud collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Carries steps out, one by one. Nothing is lost, and nobody is written to twice, however the answers go astray."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ._client import ApiError, backoff
+from ._cloud import Holder, Invitation, Member
+from ._plan import describe, fits, latest
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from ._cloud import Cloud
+    from ._plan import Step
+
+# Seconds to wait before each look at what stands. Reads can lag writes by seconds, so one look proves nothing.
+LOOKS_AFTER_A_LOST_ANSWER = (0.0, 1.0, 2.0, 4.0)
+LOOKS_AFTER_A_REFUSAL = (0.0, 2.0)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a step. ``changed`` holds for a failed one, too, that got half way."""
+
+    step: Step
+    action: str
+    changed: bool
+    invitation: Invitation | None = None
+    member: Member | None = None
+    error: ApiError | None = None
+
+
+def predict(step: Step) -> Outcome:
+    """What comes of a step if all goes as planned: all that check mode does."""
+    return Outcome(step, step.action, step.writes, step.invitation, step.member)
+
+
+def apply(cloud: Cloud, steps: Iterable[Step]) -> list[Outcome]:
+    """Carry out the steps. Someone's failure does not stop the others, unless they were bound to fail alike."""
+    outcomes: list[Outcome] = []
+    stopped: ApiError | None = None
+    for step in steps:
+        if not step.writes:
+            outcome = predict(step)
+        elif stopped:
+            outcome = Outcome(step, "failed", changed=False, error=_not_attempted(stopped))
+        else:
+            outcome = _carry_out(cloud, step)
+            stopped = outcome.error if outcome.error and not outcome.error.refused else None
+        outcomes.append(outcome)
+    outcomes = _reconsider(cloud, outcomes)
+    _explain_moved(cloud, outcomes)
+    return outcomes
+
+
+def _carry_out(cloud: Cloud, step: Step) -> Outcome:
+    """Delete, then invite."""
+    deleted: list[Invitation] = []
+    try:
+        for invitation in step.delete:
+            if cloud.delete(invitation):
+                deleted.append(invitation)  # noqa: PERF401  # what was deleted counts although the next may fail
+    except ApiError as error:
+        if deleted:
+            error.add(f"{len(deleted)} of the {len(step.delete)} invitations of {step.email} were revoked")
+        return Outcome(step, "failed", bool(deleted), step.invitation, error=error)
+    if step.wish is None:
+        return Outcome(step, "deleted" if deleted else "absent", bool(deleted), step.invitation if deleted else None)
+
+    try:
+        invitation = _invite(cloud, step.wish, step.delete)
+    except ApiError as error:
+        failed = Outcome(step, "failed", bool(deleted), error=error)
+        return _put_back(cloud, failed, error, step.before) if step.before in deleted else failed
+    if fits(step.wish, invitation) is False:
+        return Outcome(step, "failed", True, invitation, error=_other_roles(cloud, step.wish, invitation))
+    return Outcome(step, step.action, True, invitation)
+
+
+def _invite(cloud: Cloud, wish: Holder, gone: Collection[Invitation]) -> Invitation:
+    """Invite a person once.
+
+    What is found after a lost answer counts as ours, unless it is among the ``gone``, which a late read may still show.
+
+    :raises ApiError: if the person could not be invited; ``lost`` if even looking did not tell.
+    """
+    started = time.monotonic()
+    tries = 0
+    lost = False
+    while True:
+        try:
+            return cloud.create(wish.email, wish.role, (role.id for role in wish.assigned_roles or ()))
+        except ApiError as error:
+            failure = error
+        tries += 1
+        lost = lost or failure.lost
+        if not lost:
+            raise failure
+        try:
+            found = _look_for(cloud, wish.email, gone)
+        except ApiError as blind:
+            raise _not_known(blind, wish.email) from failure
+        if found:
+            return found
+        wait = backoff(tries)
+        in_time = time.monotonic() - started + wait <= cloud.client.settings.retry_timeout
+        if not (failure.lost and failure.passing and in_time):
+            raise _not_known(failure, wish.email)
+        cloud.client.sleep(wait)
+        cloud.client.retries += 1
+
+
+def _not_known(error: ApiError, email: str) -> ApiError:
+    error.lost = True
+    error.add(f"whether {email} was invited is not known, so look before inviting again")
+    return error
+
+
+def _look_for(cloud: Cloud, email: str, gone: Collection[Invitation]) -> Invitation | None:
+    """Look, more than once, whether a live invitation has turned up."""
+    for wait in LOOKS_AFTER_A_LOST_ANSWER:
+        if wait:
+            cloud.client.sleep(wait)
+        found = _live(cloud, cloud.invitations(), email, gone)
+        if found:
+            return found
+    return None
+
+
+def _put_back(cloud: Cloud, failed: Outcome, error: ApiError, before: Invitation) -> Outcome:
+    """Invite someone anew as before, whose live invitation was revoked to make room for one that was then refused."""
+    earlier = f"the earlier invitation of {before.email}, with {describe(before)},"
+    if error.lost:
+        error.add(f"{earlier} was revoked")
+        return failed
+    if error.refused:
+        failed = _reconsider(cloud, [failed])[0]
+        if failed.error is None or failed.invitation:
+            return failed
+    roles = Holder(before.email, None if before.assigned_roles else before.role, before.assigned_roles)
+    try:
+        invitation = _invite(cloud, roles, failed.step.delete)
+    except ApiError as again:
+        if again.lost:
+            error.add(f"{earlier} was revoked, and whether it could be put back is not known")
+        else:
+            error.add(f"{before.email} has no invitation now: {earlier} was revoked and could not be put back")
+        return failed
+    error.add(f"{earlier} was put back, which sent an email")
+    return replace(failed, invitation=invitation)
+
+
+def _reconsider(cloud: Cloud, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Look who has been invited or has joined meanwhile, although the invitation was refused: that is as asked for."""
+    refused = [outcome.step for outcome in outcomes if _is_refusal(outcome)]
+    found = _look_meanwhile(cloud, refused) if refused else {}
+    return [
+        _settle(outcome, found.get(outcome.step.email)) if _is_refusal(outcome) else outcome for outcome in outcomes
+    ]
+
+
+def _is_refusal(outcome: Outcome) -> bool:
+    error = outcome.error
+    return error is not None and error.refused and error.method == "POST" and outcome.invitation is None
+
+
+def _look_meanwhile(cloud: Cloud, steps: Sequence[Step]) -> dict[str, Invitation | Member]:
+    found: dict[str, Invitation | Member] = {}
+    for wait in LOOKS_AFTER_A_REFUSAL:
+        if wait:
+            cloud.client.sleep(wait)
+        try:
+            invitations, members = cloud.invitations(), cloud.members_if_allowed() or ()
+        except ApiError:
+            break  # What was refused stays refused, and the refusal says more than this.
+        joined = {member.email: member for member in members}
+        for step in steps:
+            now_stands = joined.get(step.email) or _live(cloud, invitations, step.email, step.delete)
+            if now_stands:
+                found[step.email] = now_stands
+        if len(found) == len(steps):
+            break
+    return found
+
+
+def _settle(outcome: Outcome, found: Invitation | Member | None) -> Outcome:
+    """Judge a refusal by what stands now."""
+    step = outcome.step
+    if isinstance(found, Member):
+        return Outcome(step, "member", outcome.changed, member=found)
+    if found is None or step.wish is None:
+        return outcome
+    if fits(step.wish, found) is not False:
+        return Outcome(step, "unchanged", outcome.changed, found)
+    if outcome.error:
+        outcome.error.add(
+            f"{step.email} has an invitation with other roles ({describe(found)}), which someone else sent meanwhile"
+        )
+    return replace(outcome, invitation=found)
+
+
+def _live(
+    cloud: Cloud, invitations: Iterable[Invitation], email: str, gone: Collection[Invitation]
+) -> Invitation | None:
+    now = cloud.now()
+    ids = {invitation.id for invitation in gone}
+    return latest(each for each in invitations if each.email == email and each.id not in ids and not each.expired(now))
+
+
+def _other_roles(cloud: Cloud, wish: Holder, invitation: Invitation) -> ApiError:
+    """The error for an invitation that the API, or someone else at the same moment, gave other roles than asked for."""
+    sentence = (
+        f"{wish.email} was invited with other roles ({describe(invitation)}) than asked for ({describe(wish)});"
+        " revoke the invitation if that is too much, and name roles as the organization knows them"
+    )
+    return ApiError(
+        sentence, method="POST", path=cloud.path("invitations"), reason="invited with other roles", status=200
+    )
+
+
+def _not_attempted(stopped: ApiError) -> ApiError:
+    return ApiError(
+        "Not attempted after an earlier failure",
+        method=stopped.method,
+        path=stopped.path,
+        reason=f"not attempted after: {stopped.reason}",
+        status=stopped.status,
+        request_id=stopped.request_id,
+    )
+
+
+def _explain_moved(cloud: Cloud, outcomes: Iterable[Outcome]) -> None:
+    """Say what to use where the API refuses ``role``, as it does once an organization has moved to custom roles."""
+    by_role = [outcome for outcome in outcomes if _is_refusal(outcome) and outcome.step.wish and outcome.step.wish.role]
+    moved = [outcome.error for outcome in by_role if outcome.error and "custom role" in outcome.error.reason.lower()]
+    if not moved:
+        return
+    try:
+        choice = ", one or more of " + ", ".join(sorted(role.name for role in cloud.roles()))
+    except ApiError:
+        choice = ""
+    for error in moved:
+        error.add(f"this organization has moved to custom roles: use roles instead of role{choice}")

@@ -1,0 +1,317 @@
+# Copyright: Contributors to the clickhouse.cloud collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""ClickHouse Cloud as it is: the only file that knows the API's paths and field names."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, Callable, TypeVar
+
+from ._client import ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ._client import Client
+
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_TIMESTAMP = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d+))?\s*(?:[Zz]|([+-])(\d\d):?(\d\d))?",
+    re.ASCII,
+)
+
+_Record = TypeVar("_Record")
+
+
+@dataclass(frozen=True)
+class Role:
+    """A system role or a custom one."""
+
+    id: str
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
+class AssignedRole:
+    """A role that someone has, or will have on joining. Name and type are None where only the ID is known."""
+
+    id: str
+    name: str | None = None
+    type: str | None = None
+
+    def as_result(self) -> dict[str, Any]:
+        """The role as a module returns it."""
+        return {"role_id": self.id, "role_name": self.name, "role_type": self.type}
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Someone's roles, as they are or are to be.
+
+    ``role`` is the API's older field, ``assigned_roles`` the newer one: None where it is not there, as in older
+    organizations' answers, empty where it is there but tells nothing.
+    """
+
+    email: str
+    role: str | None = None
+    assigned_roles: tuple[AssignedRole, ...] | None = None
+
+    def roles_as_result(self) -> dict[str, Any]:
+        """The roles as a module returns them."""
+        return {"role": self.role, "assigned_roles": [role.as_result() for role in self.assigned_roles or ()]}
+
+
+@dataclass(frozen=True)
+class Invitation(Holder):
+    """An invitation. In check mode one that is only predicted has no ID and no times."""
+
+    id: str | None = None
+    created_at: str | None = None
+    expire_at: str | None = None
+
+    def expires_within(self, time: timedelta, now: datetime) -> bool:
+        """Whether it has expired by so long from now. What does not say when it expires has not."""
+        expiry = parse_timestamp(self.expire_at)
+        return expiry is not None and expiry - now <= time
+
+    def expired(self, now: datetime) -> bool:
+        """Whether nobody can join with it any more."""
+        return self.expires_within(timedelta(0), now)
+
+    def lifetime(self) -> timedelta | None:
+        """How long it lives in all, None where the API does not tell."""
+        created, expiry = parse_timestamp(self.created_at), parse_timestamp(self.expire_at)
+        return expiry - created if created and expiry else None
+
+    def as_result(self, now: datetime) -> dict[str, Any]:
+        """The invitation as a module returns it."""
+        return {
+            "id": self.id,
+            "email": self.email,
+            **self.roles_as_result(),
+            "created_at": self.created_at,
+            "expire_at": self.expire_at,
+            "expired": self.expired(now),
+        }
+
+
+@dataclass(frozen=True)
+class Member(Holder):
+    """Someone who has joined."""
+
+    user_id: str | None = None
+    name: str | None = None
+    joined_at: str | None = None
+
+    def as_result(self) -> dict[str, Any]:
+        """The member as a module returns it."""
+        return {
+            "user_id": self.user_id,
+            "name": self.name,
+            "email": self.email,
+            **self.roles_as_result(),
+            "joined_at": self.joined_at,
+        }
+
+
+class Cloud:
+    """One organization of ClickHouse Cloud. Every method is one call, which raises ApiError if it does not succeed."""
+
+    def __init__(self, client: Client, organization_id: str | None) -> None:
+        self.client = client
+        self._organization_id = organization_id
+
+    def now(self) -> datetime:
+        """The time by the API's clock, as of its last answer. By a wrong clock, people would be invited anew."""
+        return self.client.server_time or datetime.now(timezone.utc)
+
+    def invitations(self) -> list[Invitation]:
+        """List the invitations. Whether expired ones are among them, the API's documentation leaves open."""
+        return self._list("list the invitations", "invitations", _invitation)
+
+    def members(self) -> list[Member]:
+        """List who has joined."""
+        return self._list("list the members", "members", _member)
+
+    def members_if_allowed(self) -> list[Member] | None:
+        """List who has joined; None if the key may not."""
+        try:
+            return self.members()
+        except ApiError as error:
+            if error.status == 403:
+                return None
+            raise
+
+    def roles(self) -> list[Role]:
+        """List the organization's roles, system and custom ones."""
+        return self._list("list the roles", "roles", _role)
+
+    def invitation(self, invitation_id: str) -> Invitation | None:
+        """Get one invitation; None if there is none with this ID."""
+        path = self.path("invitations", invitation_id)
+        purpose = f"get the invitation {invitation_id}"
+        try:
+            record = self.client.call(purpose, "GET", path)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            # An unknown organization answers 404 too: listing tells them apart, and finds what a late read missed.
+            return next((invitation for invitation in self.invitations() if invitation.id == invitation_id), None)
+        invitation = _invitation(record)
+        if invitation is None or invitation.id != invitation_id:
+            raise _unreadable(purpose, "GET", path)
+        return invitation
+
+    def create(self, email: str, role: str | None, role_ids: Iterable[str]) -> Invitation:
+        """Invite a person, with the older ``role`` or else with role IDs. Each success is an email to the person.
+
+        An error that is ``lost`` leaves open whether the person was invited.
+        """
+        path = self.path("invitations")
+        purpose = f"invite {email}"
+        roles: dict[str, Any] = {"role": role} if role else {"assignedRoleIds": sorted(role_ids)}
+        invitation = _invitation(self.client.call(purpose, "POST", path, {"email": email, **roles}))
+        if invitation is None or invitation.email != email:
+            raise _unreadable(purpose, "POST", path)
+        return invitation
+
+    def delete(self, invitation: Invitation) -> bool:
+        """Revoke an invitation; False if it was gone already."""
+        retries = self.client.retries
+        path = self.path("invitations", str(invitation.id))
+        try:
+            self.client.call(f"revoke the invitation of {invitation.email}", "DELETE", path)
+        except ApiError as error:
+            if error.status == 404:
+                # After a retry it was most likely an earlier try of ours that did it, and whose answer was lost.
+                return self.client.retries > retries
+            unclear = error.lost and error.status is not None and error.status < 300
+            if not unclear or self.invitation(str(invitation.id)):
+                raise
+        return True
+
+    def _list(self, purpose: str, collection: str, read: Callable[[object], _Record | None]) -> list[_Record]:
+        path = self.path(collection)
+        records = self.client.call(purpose, "GET", path)
+        if not isinstance(records, list):
+            raise _unreadable(purpose, "GET", path)
+        readable = [record for record in map(read, records) if record is not None]
+        if records and not readable:
+            raise _unreadable(purpose, "GET", path)
+        return readable
+
+    def path(self, *parts: str) -> str:
+        """A path below the organization, which is asked for where it was not given."""
+        if self._organization_id is None:
+            self._organization_id = self._find_organization()
+        return "/".join(("/v1/organizations", self._organization_id, *parts))
+
+    def _find_organization(self) -> str:
+        """Ask which organization the key belongs to. A key belongs to exactly one."""
+        purpose, path = "find the organization of the API key", "/v1/organizations"
+        records = self.client.call(purpose, "GET", path)
+        found = (
+            [record.get("id") for record in records if isinstance(record, dict)] if isinstance(records, list) else []
+        )
+        ids = [str(each).lower() for each in found if is_uuid(each)]
+        if len(ids) != 1:
+            error = _unreadable(purpose, "GET", path, f"{len(ids)} organizations instead of one")
+            error.add("set organization_id")
+            raise error
+        return ids[0]
+
+
+def is_uuid(value: object) -> bool:
+    """Whether it is the text of a UUID, in either case."""
+    return isinstance(value, str) and _UUID.fullmatch(value) is not None
+
+
+def parse_timestamp(text: str | None) -> datetime | None:
+    """Parse an ISO 8601 timestamp with any number of fraction digits, UTC if it has no offset; None if it is none."""
+    match = _TIMESTAMP.fullmatch(text.strip()) if text else None
+    if not match:
+        return None
+    *whole, fraction, sign, hours, minutes = match.groups()
+    offset = timedelta(hours=int(hours), minutes=int(minutes)) if sign else timedelta(0)
+    try:
+        year, month, day, hour, minute, second = map(int, whole)
+        microsecond = int((fraction or "0")[:6].ljust(6, "0"))
+        local = datetime(year, month, day, hour, minute, second, microsecond, timezone.utc)
+        return local + offset if sign == "-" else local - offset
+    except (ValueError, OverflowError):
+        return None
+
+
+def _unreadable(purpose: str, method: str, path: str, reason: str = "unexpected content") -> ApiError:
+    """Make the error for a right envelope around a wrong result. What was asked for may have been done."""
+    what = f"the answer is not one of ClickHouse Cloud's ({reason})"
+    sentence = f"Could not {purpose}: {what}; check api_url and any proxy on the way"
+    return ApiError(sentence, method=method, path=path, reason=reason, status=200, lost=True)
+
+
+def _text(value: object) -> str | None:
+    """Text as it came, without the halves of characters that nothing downstream can print; None for anything else."""
+    return value.encode(errors="replace").decode() if isinstance(value, str) else None
+
+
+def _email(value: object) -> str:
+    return (_text(value) or "").strip().lower()
+
+
+def _role_id(value: object) -> str | None:
+    text = _text(value) or None
+    return text.lower() if is_uuid(text) and text else text
+
+
+def _assigned_roles(value: object) -> tuple[AssignedRole, ...] | None:
+    """Read ``assignedRoles``. Where any of them cannot be read, none is known."""
+    if value is None:
+        return None
+    roles = []
+    for record in value if isinstance(value, list) else ():
+        role_id = _role_id(record.get("roleId")) if isinstance(record, dict) else None
+        if role_id is None:
+            return ()
+        roles.append(AssignedRole(role_id, _text(record.get("roleName")), _text(record.get("roleType"))))
+    return tuple(roles)
+
+
+def _invitation(record: object) -> Invitation | None:
+    """Read an invitation; None where it has no ID or no email, which leaves nothing to be done with it."""
+    if not isinstance(record, dict) or not is_uuid(record.get("id")) or not _email(record.get("email")):
+        return None
+    return Invitation(
+        email=_email(record["email"]),
+        role=_text(record.get("role")),
+        assigned_roles=_assigned_roles(record.get("assignedRoles")),
+        id=record["id"].lower(),
+        created_at=_text(record.get("createdAt")),
+        expire_at=_text(record.get("expireAt")),
+    )
+
+
+def _member(record: object) -> Member | None:
+    """Read a member; None where the record has no email."""
+    if not isinstance(record, dict) or not _email(record.get("email")):
+        return None
+    return Member(
+        email=_email(record["email"]),
+        role=_text(record.get("role")),
+        assigned_roles=_assigned_roles(record.get("assignedRoles")),
+        user_id=_text(record.get("userId")),
+        name=_text(record.get("name")),
+        joined_at=_text(record.get("joinedAt")),
+    )
+
+
+def _role(record: object) -> Role | None:
+    """Read a role; None where it has no ID or no name."""
+    if not isinstance(record, dict):
+        return None
+    role_id, name = _role_id(record.get("id")), _text(record.get("name"))
+    return Role(role_id, name, _text(record.get("type")) or "custom") if role_id and name else None

@@ -1,0 +1,168 @@
+# Copyright: Contributors to the clickhouse.cloud collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The way from a task to the API and back: options and credentials in, exit_json or fail_json out."""
+
+from __future__ import annotations
+
+import base64
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, NoReturn
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from . import _options
+from ._client import OLDEST_REQUESTS, REQUESTS_IMPORT_ERROR, ApiError, Client, Settings, requests_version
+from ._cloud import Cloud
+from ._options import OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_API_URL = "https://api.clickhouse.cloud"
+
+# The second name of each is what the Terraform provider for ClickHouse Cloud reads.
+ENVIRONMENT = {
+    "api_key": ("CLICKHOUSE_CLOUD_API_KEY", "CLICKHOUSE_TOKEN_KEY"),
+    "api_secret": ("CLICKHOUSE_CLOUD_API_SECRET", "CLICKHOUSE_TOKEN_SECRET"),
+    "organization_id": ("CLICKHOUSE_CLOUD_ORGANIZATION_ID", "CLICKHOUSE_ORG_ID"),
+    "api_url": ("CLICKHOUSE_CLOUD_API_URL", "CLICKHOUSE_API_URL"),
+}
+
+COMMON_OPTIONS: dict[str, dict[str, Any]] = {
+    "api_key": {"type": "str", "no_log": True},
+    "api_secret": {"type": "str", "no_log": True},
+    "organization_id": {"type": "str"},
+    "api_url": {"type": "str"},
+    "api_timeout": {"type": "float", "default": 30},
+    "api_retry_timeout": {"type": "float", "default": 120},
+    "validate_certs": {"type": "bool", "default": True},
+    "ca_path": {"type": "path"},
+}
+
+ROLE_OPTIONS: dict[str, dict[str, Any]] = {
+    "role": {"type": "str", "choices": ["admin", "developer"]},
+    "roles": {"type": "list", "elements": "str"},
+}
+
+# Seconds of waiting in all from which on a result says so.
+LONG_WAIT = 10.0
+
+
+def create_module(options: Mapping[str, Any], **constraints: object) -> AnsibleModule:
+    """Make the module, with the options that every module has. An option that is null takes its default."""
+    specification = {**COMMON_OPTIONS, **options}
+    module = AnsibleModule(argument_spec=specification, supports_check_mode=True, **constraints)
+    for name, option in specification.items():
+        if module.params[name] is None:
+            module.params[name] = option.get("default")
+    return module
+
+
+def run(module: AnsibleModule, task: Callable[[AnsibleModule, Cloud], dict[str, Any]]) -> NoReturn:
+    """Run a task and end the module with what it returns, or with its failure."""
+    client: Client | None = None
+    result: dict[str, Any]
+    try:
+        settings, organization_id = _settings(module)
+        client = Client(settings)
+        result = task(module, Cloud(client, organization_id))
+    except OptionError as error:
+        result = {"failed": True, "msg": str(error), "error": _fault(str(error))}
+    except ApiError as error:
+        result = {"failed": True, "msg": str(error), "error": error.as_result()}
+    except Exception as error:  # noqa: BLE001  # pylint: disable=broad-except
+        msg = f"Unforeseen {type(error).__name__} in the module itself; please report it with what led to it."
+        result = {
+            "failed": True,
+            "msg": msg,
+            "error": _fault(type(error).__name__),
+            "exception": traceback.format_exc(),
+        }
+    for warning in result.pop("warnings", ()):
+        module.warn(warning)
+    if client:
+        result["api"] = client.as_result()
+        if client.waited >= LONG_WAIT:
+            module.warn(
+                f"Waited {client.waited:.0f} s in all for ClickHouse Cloud, which was throttling, late or out of reach."
+            )
+    if result.pop("failed", False):
+        module.fail_json(**result)
+    module.exit_json(**result)
+    raise AssertionError  # exit_json does not return
+
+
+def _settings(module: AnsibleModule) -> tuple[Settings, str | None]:
+    """Find and check what every module needs; also the organization's ID, if it was given.
+
+    :raises OptionError: for what is missing or malformed.
+    """
+    _require_requests(module)
+    found = {option: _find(module, option) for option in (*ENVIRONMENT, "ca_path")}
+    key, key_origin = found["api_key"]
+    secret, secret_origin = found["api_secret"]
+    url, _url_origin = found["api_url"]
+    ca_path, _ca_origin = found["ca_path"]
+    _keep_out_of_sight(module, key, secret, url)
+
+    missing = [option for option in ("api_key", "api_secret") if not found[option][0]]
+    if missing:
+        places = " and ".join(f"{option} ({' or '.join(ENVIRONMENT[option])})" for option in missing)
+        raise OptionError(f"Missing: {places}; set it as an option, or as a variable on the host that runs the module.")
+    if ca_path and not Path(ca_path).exists():
+        raise OptionError(f"ca_path: there is nothing at {ca_path} on the host that runs the module.")
+    organization_id, origin = found["organization_id"]
+    settings = Settings(
+        api_key=key,
+        api_secret=secret,
+        api_url=_options.api_url(url or DEFAULT_API_URL),
+        timeout=_options.seconds(module.params["api_timeout"], "api_timeout"),
+        retry_timeout=_options.seconds(module.params["api_retry_timeout"], "api_retry_timeout"),
+        verify=(ca_path or True) if module.params["validate_certs"] else False,
+        key_origin=key_origin,
+        secret_origin=secret_origin,
+    )
+    return settings, _options.uuid(organization_id, f"organization_id, from {origin}") if organization_id else None
+
+
+def _require_requests(module: AnsibleModule) -> None:
+    """End the module if requests is missing or too old."""
+    wanted = f"requests >= {'.'.join(map(str, OLDEST_REQUESTS))}"
+    if REQUESTS_IMPORT_ERROR:
+        msg = missing_required_lib(wanted)
+        module.fail_json(msg=msg, error=_fault("requests is missing"), exception=REQUESTS_IMPORT_ERROR)
+    if requests_version() < OLDEST_REQUESTS:
+        msg = f"The Python library requests is too old; install {wanted} for {sys.executable}, which runs the module."
+        module.fail_json(msg=msg, error=_fault("requests is too old"))
+
+
+def _find(module: AnsibleModule, option: str) -> tuple[str, str]:
+    """Find an option's value and where it came from. Blank is unset: job schedulers render unfilled fields so."""
+    value = (module.params[option] or "").strip()
+    if value:
+        return value, f"the option {option}"
+    for name in ENVIRONMENT.get(option, ()):
+        value = os.environ.get(name, "").strip()
+        if value:
+            return value, f"the environment variable {name}"
+    return "", ""
+
+
+def _keep_out_of_sight(module: AnsibleModule, key: str, secret: str, url: str) -> None:
+    """Have Ansible mask the credentials in whatever the module returns, in whichever way they came in."""
+    token = base64.b64encode(f"{key}:{secret}".encode()).decode()
+    module.no_log_values.update((key, secret, token))
+    if "@" in url:
+        module.no_log_values.add(url)
+    # A blank option would have Ansible mask every blank.
+    module.no_log_values = {value for value in module.no_log_values if value.strip()}
+
+
+def _fault(reason: str) -> dict[str, Any]:
+    """The ``error`` of a failure that no call led to."""
+    return {"status": None, "reason": reason, "request_id": None, "method": None, "path": None}

@@ -1,0 +1,266 @@
+# Copyright: Contributors to the clickhouse.cloud collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is to be done: (wanted, current, now) to a list of steps, one a person. Pure: no I/O, no clock, no Ansible."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from ._cloud import AssignedRole, Holder, Invitation, Member, Role, is_uuid, parse_timestamp
+from ._options import OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+ACTIONS = ("created", "unchanged", "replaced", "renewed", "deleted", "absent", "member", "expired")
+WRITING_ACTIONS = frozenset({"created", "replaced", "renewed", "deleted"})
+
+_END_OF_TIME = datetime.max.replace(tzinfo=timezone.utc)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is to be done about one person, in this order: ``delete`` these invitations, then invite as ``wish`` says.
+
+    ``before`` is the live invitation found, if any. ``invitation`` is the one that stands, or would stand, at the end;
+    where all is deleted, the one that was. ``member`` is the person who has joined already.
+    """
+
+    email: str
+    action: str
+    wish: Holder | None = None
+    delete: tuple[Invitation, ...] = ()
+    before: Invitation | None = None
+    invitation: Invitation | None = None
+    member: Member | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def writes(self) -> bool:
+        """Whether this changes anything."""
+        return self.action in WRITING_ACTIONS
+
+    @property
+    def invites_a_newcomer(self) -> bool:
+        """Whether someone without a live invitation is to be invited, who may have joined long since."""
+        return self.wish is not None and self.before is None
+
+    def diff(self) -> dict[str, Any]:
+        """The change as ``--diff`` shows it."""
+        by_role = self.wish is not None and self.wish.role is not None
+        before = _shown(self.before, by_role) if self.before else {}
+        after = _shown(self.wish, by_role) if self.wish else {} if self.writes else before
+        return {"before": before, "after": after}
+
+
+def plan_present(
+    wishes: Iterable[Holder],
+    invitations: Iterable[Invitation],
+    members: Iterable[Member],
+    renew_before: timedelta | None,
+    now: datetime,
+) -> list[Step]:
+    """Plan that everyone is invited as wished. With None for ``renew_before``, what has expired is left as it is."""
+    theirs = _by_email(invitations)
+    joined = {member.email: member for member in members}
+    return [
+        _plan_person(wish, theirs.get(wish.email, ()), joined.get(wish.email), renew_before, now) for wish in wishes
+    ]
+
+
+def plan_absent(emails: Iterable[str], invitations: Iterable[Invitation]) -> list[Step]:
+    """Plan that these people have no invitation left."""
+    theirs = _by_email(invitations)
+    return [_plan_revocation(email, theirs.get(email, ())) for email in emails]
+
+
+def plan_purge(kept: Iterable[str], invitations: Iterable[Invitation]) -> list[Step]:
+    """Plan that nobody but these people has an invitation."""
+    keep = set(kept)
+    return [_plan_revocation(email, theirs) for email, theirs in _by_email(invitations).items() if email not in keep]
+
+
+def resolve_roles(
+    names: Sequence[str], roles: Sequence[Role] | None, seen: Mapping[str, AssignedRole]
+) -> tuple[AssignedRole, ...]:
+    """Find the roles that names or IDs stand for: by ID, then by name, then by name without case if that is unique.
+
+    ``roles`` is None where IDs alone were given and nobody asked the API; ``seen`` then gives their names where it can.
+
+    :raises OptionError: for a name that is unknown or ambiguous.
+    """
+    if roles is None:
+        found = [seen.get(role_id, AssignedRole(role_id)) for role_id in (name.lower() for name in names)]
+    else:
+        found = [AssignedRole(role.id, role.name, role.type) for role in (_find_role(name, roles) for name in names)]
+    return tuple(sorted({role.id: role for role in found}.values(), key=lambda role: role.id))
+
+
+def fold(wishes: Iterable[Holder]) -> list[Holder]:
+    """Drop repetitions, keeping the order.
+
+    :raises OptionError: if someone is listed with different roles.
+    """
+    folded: dict[str, Holder] = {}
+    for wish in wishes:
+        first = folded.setdefault(wish.email, wish)
+        if (first.role, _ids(first)) != (wish.role, _ids(wish)):
+            raise OptionError(
+                f"{wish.email} is listed twice with different roles: {describe(first)}, and {describe(wish)}."
+            )
+    return list(folded.values())
+
+
+def seen_roles(invitations: Iterable[Invitation]) -> dict[str, AssignedRole]:
+    """Roles by ID, as far as invitations tell."""
+    return {role.id: role for invitation in invitations for role in invitation.assigned_roles or ()}
+
+
+def fits(wish: Holder, holder: Holder) -> bool | None:
+    """Whether someone has the roles wished for; None where that cannot be told.
+
+    Once an organization has moved to custom roles, the API freezes ``role`` at what it was and assigns by
+    ``assignedRoles`` alone, so ``role`` tells roles apart only where the latter is missing or agrees with it.
+    """
+    assigned = holder.assigned_roles
+    if wish.role is None:
+        return _ids(wish) == _ids(holder) if assigned else None
+    if assigned:
+        if _amounts_to(holder, wish.role):
+            return True
+        return False if _amounts_to(holder, holder.role) else None
+    if holder.role == wish.role:
+        return True
+    return False if assigned is None and holder.role else None
+
+
+def describe(holder: Holder) -> str:
+    """Someone's roles in words."""
+    return ", ".join(_role_names(holder)) or "no role"
+
+
+def latest(invitations: Iterable[Invitation]) -> Invitation | None:
+    """The invitation that lives longest."""
+    return max(invitations, key=lambda invitation: parse_timestamp(invitation.expire_at) or _END_OF_TIME, default=None)
+
+
+def _plan_person(
+    wish: Holder, theirs: Sequence[Invitation], member: Member | None, renew_before: timedelta | None, now: datetime
+) -> Step:
+    live = [invitation for invitation in theirs if not invitation.expired(now)]
+    predicted = Invitation(wish.email, wish.role, wish.assigned_roles)
+    if not live:
+        if theirs and renew_before is None:
+            return Step(wish.email, "expired", invitation=latest(theirs))
+        if member:
+            return Step(wish.email, "member", member=member, warnings=_member_warnings(wish, member))
+        return Step(wish.email, "renewed" if theirs else "created", wish, tuple(theirs), invitation=predicted)
+
+    content = [invitation for invitation in live if fits(wish, invitation)]
+    unclear = [invitation for invitation in live if fits(wish, invitation) is None]
+    stands = latest(content or unclear)
+    if not stands:
+        return Step(wish.email, "replaced", wish, tuple(theirs), before=latest(live), invitation=predicted)
+    due, warnings = _is_due(stands, renew_before, now)
+    if due:
+        return Step(wish.email, "renewed", wish, tuple(theirs), before=stands, invitation=predicted)
+    if not content:
+        warnings = (*warnings, _unclear_roles(wish, stands))
+    others = tuple(_other_invitation(other) for other in live if fits(wish, other) is False)
+    warnings = (*warnings, *others)
+    return Step(wish.email, "unchanged", before=stands, invitation=stands, warnings=warnings)
+
+
+def _plan_revocation(email: str, theirs: Sequence[Invitation]) -> Step:
+    stands = latest(theirs)
+    return Step(email, "deleted" if theirs else "absent", delete=tuple(theirs), before=stands, invitation=stands)
+
+
+def _is_due(invitation: Invitation, renew_before: timedelta | None, now: datetime) -> tuple[bool, tuple[str, ...]]:
+    """Whether a live invitation is to be sent anew, and why it is not although it expires soon."""
+    if renew_before is None or not invitation.expires_within(renew_before, now):
+        return False, ()
+    lifetime = invitation.lifetime()
+    if lifetime is not None and lifetime > renew_before:
+        return True, ()
+    lives = f"lives for {lifetime} in all" if lifetime else "does not tell how long it lives in all"
+    warning = (
+        f"renew_before ({renew_before}) is ignored for {invitation.email}, whose invitation {lives}:"
+        " every run would send an email; choose a time shorter than that."
+    )
+    return False, (warning,)
+
+
+def _unclear_roles(wish: Holder, invitation: Invitation) -> str:
+    return (
+        f"The roles of the invitation of {wish.email} ({describe(invitation)}) cannot be compared with those asked for"
+        f" ({describe(wish)}), so it is left as it is; name roles as the organization knows them, or revoke it first."
+    )
+
+
+def _other_invitation(invitation: Invitation) -> str:
+    return (
+        f"{invitation.email} has another invitation, with other roles ({describe(invitation)}); unless it is meant,"
+        f" revoke it with state=absent and invitation_id={invitation.id}."
+    )
+
+
+def _member_warnings(wish: Holder, member: Member) -> tuple[str, ...]:
+    if fits(wish, member) is not False:
+        return ()
+    warning = (
+        f"{member.email} has joined already, with other roles ({describe(member)}) than those asked for"
+        f" ({describe(wish)}); an invitation cannot change them, change them in the console."
+    )
+    return (warning,)
+
+
+def _by_email(invitations: Iterable[Invitation]) -> Mapping[str, Sequence[Invitation]]:
+    grouped = defaultdict(list)
+    for invitation in invitations:
+        grouped[invitation.email].append(invitation)
+    return grouped
+
+
+def _find_role(name: str, roles: Sequence[Role]) -> Role:
+    wanted_id = name.lower() if is_uuid(name) else name
+    same = [role for role in roles if role.id == wanted_id]
+    same = same or [role for role in roles if role.name == name]
+    same = same or [role for role in roles if role.name.casefold() == name.casefold()]
+    if len(same) == 1:
+        return same[0]
+    if same:
+        choices = ", ".join(f"{role.name} ({role.id})" for role in same)
+        raise OptionError(
+            f"roles: {name!r} is the name of several roles: {choices}; give the ID of the one that is meant."
+        )
+    names = ", ".join(sorted(role.name for role in roles)) or "none"
+    raise OptionError(f"roles: the organization has no role {name!r}; its roles are: {names}.")
+
+
+def _ids(holder: Holder) -> set[str]:
+    return {role.id for role in holder.assigned_roles or ()}
+
+
+def _amounts_to(holder: Holder, role: str | None) -> bool:
+    """Whether the assigned roles are just the system role that the older field names."""
+    assigned = set(holder.assigned_roles or ())
+    return len(assigned) == 1 and all(
+        each.type == "system" and (each.name or "").casefold() == role for each in assigned
+    )
+
+
+def _role_names(holder: Holder) -> list[str]:
+    if holder.assigned_roles:
+        return sorted(role.name or role.id for role in holder.assigned_roles)
+    return [holder.role] if holder.role else []
+
+
+def _shown(holder: Holder, by_role: bool) -> dict[str, Any]:
+    roles: dict[str, Any] = {"role": holder.role} if by_role else {"roles": _role_names(holder)}
+    return {"email": holder.email, **roles}

@@ -1,0 +1,117 @@
+# Copyright: Contributors to the clickhouse.cloud collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A roster from end to end: read what is needed and no more, plan, and carry out. One invitation is a roster of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ._apply import Outcome, apply, predict
+from ._cloud import Holder, Invitation, is_uuid
+from ._options import OptionError, role_names
+from ._plan import fold, plan_absent, plan_present, plan_purge, resolve_roles, seen_roles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import timedelta
+
+    from ._cloud import Cloud
+    from ._plan import Step
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One person of a roster, with the older ``role`` or else the names or IDs of roles."""
+
+    email: str
+    role: str | None = None
+    roles: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, email: str, role: str | None, roles: list[str] | None) -> Entry:
+        """Make an entry of what the user wrote.
+
+        :raises OptionError: unless it is exactly one of the two, and filled.
+        """
+        if (role is None) == (roles is None):
+            raise OptionError(f"{email}: give exactly one of role and roles.")
+        return cls(email, role, role_names(roles) if roles is not None else ())
+
+    @classmethod
+    def of_person(cls, person: Mapping[str, Any], role: str | None, roles: list[str] | None) -> Entry:
+        """Make an entry of a person on a roster, whose own ``role`` or ``roles`` wins, whichever it is.
+
+        :raises OptionError: unless there is either, and filled.
+        """
+        own_role, own_roles = person.get("role"), person.get("roles")
+        if own_role is None and own_roles is None:
+            return cls.of(person["email"], role, roles)
+        return cls.of(person["email"], own_role, own_roles)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a roster, one outcome a person, and what the user should know besides."""
+
+    outcomes: Sequence[Outcome]
+    warnings: Sequence[str]
+
+
+def keep_present(
+    cloud: Cloud, entries: Sequence[Entry], renew_before: timedelta | None, purge: bool, check_mode: bool
+) -> Result:
+    """Have everyone invited; with ``purge``, nobody else.
+
+    :raises OptionError: for roles that do not exist or contradict each other, before anything is sent.
+    :raises ApiError: where the organization could not be read.
+    """
+    if purge and not entries:
+        raise OptionError("purge: the roster is empty, which would revoke every invitation there is; use state=absent.")
+    by_name = any(not is_uuid(name) for entry in entries for name in entry.roles)
+    roles = cloud.roles() if by_name else None
+    invitations = cloud.invitations()
+    now = cloud.now()
+    seen = seen_roles(invitations)
+    wishes = fold(
+        Holder(entry.email, entry.role, resolve_roles(entry.roles, roles, seen) if entry.roles else None)
+        for entry in entries
+    )
+    warnings: list[str] = []
+    steps = plan_present(wishes, invitations, (), renew_before, now)
+    if any(step.invites_a_newcomer for step in steps):
+        members = cloud.members_if_allowed()
+        if members is None:
+            warnings.append(
+                "The API key may not list members, so people who have joined already may be invited once more."
+            )
+        steps = plan_present(wishes, invitations, members or (), renew_before, now)
+    if purge:
+        steps += plan_purge((wish.email for wish in wishes), invitations)
+    return _carry_through(cloud, steps, warnings, check_mode)
+
+
+def keep_absent(cloud: Cloud, emails: Iterable[str], check_mode: bool) -> Result:
+    """Have none of these people invited.
+
+    :raises ApiError: where the organization could not be read.
+    """
+    return _carry_through(cloud, plan_absent(dict.fromkeys(emails), cloud.invitations()), [], check_mode)
+
+
+def keep_absent_by_id(cloud: Cloud, invitation_id: str, check_mode: bool) -> Result:
+    """Have this one invitation revoked, whoever it is for.
+
+    :raises ApiError: where it could not be read.
+    """
+    invitation = cloud.invitation(invitation_id)
+    found: list[Invitation] = [invitation] if invitation else []
+    emails = [each.email for each in found] or [""]
+    return _carry_through(cloud, plan_absent(emails, found), [], check_mode)
+
+
+def _carry_through(cloud: Cloud, steps: Sequence[Step], warnings: list[str], check_mode: bool) -> Result:
+    outcomes = [predict(step) for step in steps] if check_mode else apply(cloud, steps)
+    return Result(outcomes, warnings + [warning for step in steps for warning in step.warnings])

@@ -1,0 +1,198 @@
+#!/usr/bin/python
+# Copyright: Contributors to the clickhouse.cloud collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: invitation_info
+short_description: List the invitations to a ClickHouse Cloud organization, or get one
+version_added: 1.0.0
+author: Contributors to the clickhouse.cloud collection (@clickhouse)
+description:
+  - Lists who is invited to a ClickHouse Cloud organization, or gets one invitation by its ID.
+  - Whether the API still lists an invitation that has expired is not documented.
+extends_documentation_fragment:
+  - clickhouse.cloud.cloud
+  - clickhouse.cloud.attributes
+  - clickhouse.cloud.attributes.info_module
+options:
+  invitation_id:
+    description:
+      - ID of the one invitation to get. Excludes O(emails) and O(status).
+    type: str
+  emails:
+    description:
+      - Only these people's invitations. Blank entries are dropped; an empty list matches nobody.
+    type: list
+    elements: str
+    aliases: [email]
+  status:
+    description:
+      - Only invitations that can still be accepted (V(pending)), or no longer (V(expired)).
+    type: str
+    choices: [all, pending, expired]
+    default: all
+  members:
+    description:
+      - Also return who has joined, in RV(members), with O(emails) only these people. This is one more request.
+    type: bool
+    default: false
+seealso:
+  - module: clickhouse.cloud.invitation
+  - module: clickhouse.cloud.invitations
+"""
+
+EXAMPLES = r"""
+- name: List who is invited
+  clickhouse.cloud.invitation_info:
+  register: invited
+
+- name: Show until when
+  ansible.builtin.debug:
+    msg: "{{ item.email }} until {{ item.expire_at }}"
+  loop: "{{ invited.invitations }}"
+  loop_control:
+    label: "{{ item.email }}"
+
+- name: Get one invitation
+  clickhouse.cloud.invitation_info:
+    invitation_id: 5f0c6a52-6c52-4f0a-9a5e-0d6b1f7f2c11
+
+- name: See whether two people have joined, are invited, or neither
+  clickhouse.cloud.invitation_info:
+    emails:
+      - alice@example.com
+      - bob@example.com
+    members: true
+"""
+
+RETURN = r"""
+invitations:
+  description: The invitations that match, sorted by email; empty where none does.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - id: 5f0c6a52-6c52-4f0a-9a5e-0d6b1f7f2c11
+      email: alice@example.com
+      role: developer
+      assigned_roles:
+        - role_id: 0d5cbd44-6ea1-4bb0-9f0e-1b2fd8a0f8f4
+          role_name: Developer
+          role_type: system
+      created_at: "2026-11-23T12:00:00.000Z"
+      expire_at: "2026-11-30T12:00:00.000Z"
+      expired: false
+  contains:
+    id:
+      description: ID of the invitation.
+      type: str
+    email:
+      description: Email address of the person, in lower case as the API stores it.
+      type: str
+    role:
+      description: The older role, which says nothing once the organization has moved to custom roles.
+      type: str
+    assigned_roles:
+      description: The roles that the person has on joining; empty where the API does not tell.
+      type: list
+      elements: dict
+      contains:
+        role_id:
+          description: ID of the role.
+          type: str
+        role_name:
+          description: Name of the role.
+          type: str
+        role_type:
+          description: V(system) or V(custom).
+          type: str
+    created_at:
+      description: When it was sent, as the API writes it.
+      type: str
+    expire_at:
+      description: Until when it can be accepted, as the API writes it.
+      type: str
+    expired:
+      description: Whether it can no longer be accepted.
+      type: bool
+members:
+  description: The people who have joined, sorted by email.
+  returned: with O(members=true)
+  type: list
+  elements: dict
+  sample:
+    - user_id: 8c1f8c0a-3a6e-4f57-9e0e-55a2c1d4b7f3
+      name: Bob
+      email: bob@example.com
+      role: admin
+      assigned_roles:
+        - role_id: 7a1e9f6c-23a5-4c0e-8d0a-0c1f5f0f3b52
+          role_name: Admin
+          role_type: system
+      joined_at: "2026-10-01T08:30:00.000Z"
+  contains:
+    user_id:
+      description: ID of the person.
+      type: str
+    name:
+      description: Name of the person.
+      type: str
+    email:
+      description: Email address of the person.
+      type: str
+    role:
+      description: The older role, as in RV(invitations[].role).
+      type: str
+    assigned_roles:
+      description: The person's roles, as in RV(invitations[].assigned_roles).
+      type: list
+      elements: dict
+    joined_at:
+      description: When the person joined, as the API writes it.
+      type: str
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from ..module_utils import _options
+from ..module_utils._module import create_module, run
+from ..module_utils._result import result_of_look
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+    from ..module_utils._cloud import Cloud
+
+
+def look_up(module: AnsibleModule, cloud: Cloud) -> dict[str, Any]:
+    """Read what the task asks for, and return the result."""
+    options = module.params
+    emails = None if options["emails"] is None else _options.emails(options["emails"])
+    if options["invitation_id"] is not None:
+        invitation = cloud.invitation(_options.uuid(options["invitation_id"], "invitation_id"))
+        invitations = [invitation] if invitation else []
+    else:
+        invitations = cloud.invitations()
+    members = cloud.members() if options["members"] else None
+    return result_of_look(invitations, members, emails, options["status"], cloud.now())
+
+
+def main() -> None:
+    """Run the module."""
+    module = create_module(
+        {
+            "invitation_id": {"type": "str"},
+            "emails": {"type": "list", "elements": "str", "aliases": ["email"]},
+            "status": {"type": "str", "choices": ["all", "pending", "expired"], "default": "all"},
+            "members": {"type": "bool", "default": False},
+        },
+        mutually_exclusive=[("invitation_id", "emails"), ("invitation_id", "status")],
+    )
+    run(module, look_up)
+
+
+if __name__ == "__main__":
+    main()
