@@ -1,6 +1,5 @@
 # Copyright: Contributors to the clickhouse.cloud collection
 # SPDX-License-Identifier: GPL-3.0-or-later
-
 """Serves the simulator until it is interrupted: ``python -m simulator --port 8123``."""
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
 # Copyright: Contributors to the clickhouse.cloud collection
 # SPDX-License-Identifier: GPL-3.0-or-later
-
 """The part of ClickHouse Cloud's HTTP API that is simulated, as a Flask application."""
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
 # Copyright: Contributors to the clickhouse.cloud collection
 # SPDX-License-Identifier: GPL-3.0-or-later
-
 """The simulated organization: what it holds and the rules it keeps. Knows no HTTP."""
 
 from __future__ import annotations

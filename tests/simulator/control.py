@@ -1,6 +1,5 @@
 # Copyright: Contributors to the clickhouse.cloud collection
 # SPDX-License-Identifier: GPL-3.0-or-later
-
 """The control path: what tests and people do to the organization from outside the API."""
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
 # Copyright: Contributors to the clickhouse.cloud collection
 # SPDX-License-Identifier: GPL-3.0-or-later
-
 """Faults that can be ordered: everything that goes wrong between a client and the API.
 
 A fault is ordered for one operation or for any, fires ``times`` times (``None``: for ever)
@@ -38,6 +37,7 @@ OPERATIONS = (
 LISTS = tuple(operation for operation in OPERATIONS if operation.startswith("list_"))
 WRITES = ("create_invitation", "delete_invitation")
 JSON = "application/json; charset=utf-8"
+# Narrower than Python can say: _TYPES checks them.
 HttpStatus = int
 HeaderText = str
 

@@ -1,6 +1,5 @@
 # Copyright: Contributors to the clickhouse.cloud collection
 # SPDX-License-Identifier: GPL-3.0-or-later
-
 """Serves the simulator, and does to a connection what faults ask for."""
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.serving import DechunkedInput, ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.wrappers import Response
 
@@ -118,7 +117,7 @@ class _Handler(WSGIRequestHandler):
         else:
             body = b""
         if len(body) > _LARGEST_BODY:
-            raise _too_large()
+            raise RequestEntityTooLarge
         self.connection.settimeout(_IDLE_SECONDS)
         return body
 
@@ -142,12 +141,6 @@ class _Handler(WSGIRequestHandler):
 
     def log(self, type: str, message: str, *args: object) -> None:
         """Says nothing: the simulator keeps its own log of requests."""
-
-
-def _too_large() -> HTTPException:
-    error = HTTPException()
-    error.code = 413
-    return error
 
 
 class _Exchange:

@@ -1,6 +1,5 @@
 # Copyright: Contributors to the clickhouse.cloud collection
 # SPDX-License-Identifier: GPL-3.0-or-later
-
 """What of the simulated organization's behaviour can be switched."""
 
 from __future__ import annotations
@@ -86,10 +85,12 @@ def is_seconds(value: object) -> bool:
 
 
 def parse_rate_limit(value: object) -> tuple[int, float] | None:
-    """Requests and seconds of a limit written ``10/10``, or ``None`` for ``0``, no limit."""
+    """Requests and seconds of a limit written ``10/10``, or ``None`` for ``0``, no limit.
+
+    Without seconds it is for the ten seconds of the real API.
+    """
     match = re.fullmatch(r"(\d{1,9})(?:/(\d{1,9}(?:\.\d{1,9})?))?", str(value))
-    if match and int(match[1]) == 0:
-        return None
-    if not match or match[2] is None or float(match[2]) == 0:
+    if not match or (match[2] and float(match[2]) == 0):
         raise ValueError(f"rate_limit is requests/seconds such as 10/10, or 0 for no limit, not {value!r}.")
-    return int(match[1]), float(match[2])
+    requests, seconds = int(match[1]), float(match[2] or 10)
+    return (requests, seconds) if requests else None

@@ -198,7 +198,7 @@ def test_emails_as_sent(api, simulator):
         {"read_lag": float("nan")},
         {"invitation_lifetime": "7d"},
         {"rate_limit": "ten"},
-        {"rate_limit": "10"},
+        {"rate_limit": "-1/1"},
         {"rate_limit": "10/0"},
         {"rate_limit": None},
     ],
@@ -218,6 +218,14 @@ def test_the_documented_rate_limit_holds_by_default():
             for auth in [("x", "y")] * 5 + [(simulator.key, simulator.secret)] * 11
         ]
     assert statuses == [401] * 5 + [200] * 10 + [429]
+
+
+@pytest.mark.parametrize(
+    ("limit", "statuses"), [("1", [200, 429]), (1, [200, 429]), (0, [200, 200]), ("0/1", [200] * 2)]
+)
+def test_a_rate_limit_for_ten_seconds(api, simulator, limit, statuses):
+    simulator.configure(rate_limit=limit)
+    assert [api.raw("GET", "/roles").status_code for _ in range(2)] == statuses
 
 
 def test_the_rate_limit_says_when_it_ends(api, simulator):
