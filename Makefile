@@ -18,19 +18,25 @@ RATE_LIMIT ?= 10
 PYTHON ?= $(shell tests/tools/pythons 3.14 3.13 3.12 3.11 | head -n 1)
 
 DEMO_VENV := build/venv/demo
+GALAXY_VENV := build/venv/galaxy
 
 # The collection where Ansible looks for collections: a link to this checkout, so that coverage is that of its plugins/.
 LINK := build/link/ansible_collections/clickhouse/cloud
 # The same as a copy, for tools that do not follow links, or that write beside what they read.
 copy = build/$(1)/ansible_collections/clickhouse/cloud
 
+# The Pythons of this machine under the names that ansible-test and nox look for.
+PYTHONS := build/pythons
+
 # Runs a command in one of the environments, with a home directory of its own.
 run = HOME="$(CURDIR)/build/home" \
 	ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/build/link" \
 	ANSIBLE_HOME="$(CURDIR)/build/home/.ansible" \
 	HYPOTHESIS_STORAGE_DIRECTORY="$(CURDIR)/build/cache/hypothesis" \
-	PATH="$(CURDIR)/$(1)/bin:$$PATH" \
-	PYTHONPYCACHEPREFIX="$(CURDIR)/build/cache/python"
+	PATH="$(CURDIR)/$(1)/bin:$(CURDIR)/$(PYTHONS):$$PATH" \
+	PYTHONPYCACHEPREFIX="$(CURDIR)/build/cache/python" \
+	UV_CACHE_DIR="$${UV_CACHE_DIR:-$(HOME)/.cache/uv}" \
+	UV_PYTHON_DOWNLOADS=never
 
 with-simulator := python "$(CURDIR)/tests/tools/with_simulator.py"
 
@@ -51,27 +57,39 @@ $(DEMO_VENV)/installed: requirements/demo.txt
 
 .venv/installed: requirements/dev.txt
 	$(require-python)
-	"$(PYTHON)" -m venv --clear .venv
+	"$(PYTHON)" -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements/dev.txt uv
-	.venv/bin/python -m uv pip install --quiet --python .venv/bin/python --requirement requirements/dev.txt
+	.venv/bin/python -m uv pip sync --quiet --python .venv/bin/python requirements/dev.txt
+	touch $@
+
+$(GALAXY_VENV)/installed: requirements/galaxy.txt .venv/installed
+	.venv/bin/python -m uv venv --quiet --clear --python .venv/bin/python $(GALAXY_VENV)
+	.venv/bin/python -m uv pip install --quiet --python $(GALAXY_VENV)/bin/python --requirement requirements/galaxy.txt
 	touch $@
 
 $(LINK):
 	mkdir -p $(@D)
 	ln -s ../../../.. $@
 
+$(PYTHONS):
+	mkdir -p $@
+	tests/tools/pythons 3.14 3.13 3.12 3.11 3.10 3.9 | while read -r python; do \
+		ln -sf "$$python" "$@/$$("$$python" -c 'import sys; print("python%d.%d" % sys.version_info[:2])')"; done
+
 build/home:
 	mkdir -p $@
 
 .PHONY: venv
-venv: .venv/installed $(LINK) build/home ## make the development environment, .venv
+venv: .venv/installed $(LINK) $(PYTHONS) build/home ## make the development environment, .venv
 
 .PHONY: requirements
 requirements: venv ## pin the newest versions of the development dependencies anew
-	cd requirements && for name in dev test demo; do \
+	cd requirements && for name in dev test demo galaxy; do \
 		../.venv/bin/python -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate \
-			--constraint dev.txt $$name.in --output-file $$name.txt; \
+			$$name.in --output-file $$name.txt; \
 	done
+	cd requirements && ../.venv/bin/python -m uv pip compile --quiet --upgrade --universal --python-version 3.9 \
+		--no-annotate target.in --output-file target.txt
 
 .PHONY: clean
 clean: ## remove build/ and .venv/
@@ -134,26 +152,57 @@ test-venv := $(if $(filter .venv,$(VENV)),.venv/installed) $(LINK) build/home
 
 .PHONY: unit
 unit: $(test-venv) ## unit tests, with the coverage of plugins/
-	@$(call run,$(VENV)) pytest tests/unit --cov --cov-report=term-missing:skip-covered --junit-xml=$(REPORTS)/unit.xml
+	@$(call run,$(VENV)) pytest tests/unit --cov --cov-report=term-missing:skip-covered --junit-xml="$(REPORTS)"/unit.xml
 
 .PHONY: process
 process: $(test-venv) ## tests that run Ansible against the simulator
-	@$(call run,$(VENV)) pytest tests/process --junit-xml=$(REPORTS)/process.xml
+	@$(call run,$(VENV)) pytest tests/process --junit-xml="$(REPORTS)"/process.xml
 
-# ansible-test keeps its own environment: the simulator's address goes through a file.
+# ansible-test keeps the environment from the targets: what they need goes through a file.
 .PHONY: integration
 integration: $(test-venv) ## ansible-test integration, against the simulator
 	@$(VENV)/bin/python tests/tools/copy_collection.py $(call copy,integration)
 	@cd $(call copy,integration) && $(call run,$(VENV)) $(with-simulator) sh -ec ' \
 		python -c "import os, sys; print(os.path.expandvars(sys.stdin.read()))" \
 			< tests/integration/integration_config.yml.template > tests/integration/integration_config.yml; \
+		if [ "$$CLICKHOUSE_CLOUD_TEST_INTERPRETER" ]; then \
+			echo "ansible_python_interpreter: $$CLICKHOUSE_CLOUD_TEST_INTERPRETER" \
+				>> tests/integration/integration_config.yml; \
+		fi; \
 		ansible-test integration --color no'
 
+# ansible-core deprecates what it will drop: a warning about it is a failure.
 .PHONY: molecule
 molecule: venv ## molecule's scenarios, against the simulator
-	@$(call run,.venv) $(with-simulator) molecule test --all --report
+	@$(call run,.venv) $(with-simulator) molecule test --all --report 2>&1 | tee build/molecule.log; \
+		exit $${PIPESTATUS[0]}
+	@! grep --quiet 'DEPRECATION WARNING' build/molecule.log
 
+# ansible-test wants to download the script that puts pip into its virtual environments.
 .PHONY: sanity
-sanity: venv ## ansible-test sanity, on every Python that this machine has
-	@.venv/bin/python tests/tools/copy_collection.py $(call copy,sanity)
-	@cd $(call copy,sanity) && $(call run,.venv) ansible-test sanity --venv --color no
+sanity: $(test-venv) ## ansible-test sanity, on every Python that this machine has
+	@$(VENV)/bin/python tests/tools/copy_collection.py $(call copy,sanity)
+	@mkdir -p build/home/.ansible/test/cache
+	@sed -n "s/^ *pip='\(.*\)',$$/\1/p" $(VENV)/lib/python*/site-packages/ansible_test/_internal/python_requirements.py | \
+		tr . _ | while read -r version; do \
+			cp tests/tools/get_pip.py build/home/.ansible/test/cache/get_pip_$$version.py; done
+	@cd $(call copy,sanity) && $(call run,$(VENV)) ansible-test sanity --venv --color no
+
+.PHONY: galaxy
+galaxy: venv $(GALAXY_VENV)/installed ## build the artifact, check and install it as Galaxy does
+	@.venv/bin/python tests/tools/copy_collection.py $(call copy,galaxy)
+	@rm -f build/galaxy/*.tar.gz
+	@$(call run,$(GALAXY_VENV)) ansible-galaxy collection build --output-path build/galaxy $(call copy,galaxy)
+	@.venv/bin/python tests/tools/check_artifact.py build/galaxy/*.tar.gz
+	@cd build/galaxy && $(call run,$(GALAXY_VENV)) ansible-galaxy collection install --force --offline -p installed *.tar.gz
+	@cd build/galaxy && $(call run,$(GALAXY_VENV)) python -m galaxy_importer.main *.tar.gz | tee importer.log
+	@grep --quiet 'completed successfully' build/galaxy/importer.log
+	@! grep -E --quiet '^(WARNING|ERROR)' build/galaxy/importer.log
+
+.PHONY: oldest
+oldest: venv ## unit, process and integration on the oldest ansible-core
+	@$(call run,.venv) nox --session oldest
+
+.PHONY: matrix
+matrix: venv ## unit, process and integration on every supported ansible-core
+	@$(call run,.venv) nox

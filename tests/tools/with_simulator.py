@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from simulator import Simulator  # noqa: E402
+from simulator import Simulator
 
 
 def main() -> int:
