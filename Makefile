@@ -127,8 +127,7 @@ mypy: venv
 
 .PHONY: yamllint
 yamllint: venv
-	@git ls-files -z --cached --others --exclude-standard '*.yml' '*.yaml' .ansible-lint .yamllint | \
-		$(call run,.venv) xargs -0 yamllint --strict
+	@$(call run,.venv) yamllint --strict .
 
 .PHONY: reuse
 reuse: venv
