@@ -90,8 +90,6 @@ class _Handler(WSGIRequestHandler):
             self.send_error(408 if isinstance(error, TimeoutError) else 400)
             return
         environ["wsgi.input"] = io.BytesIO(body)
-        environ["CONTENT_LENGTH"] = str(len(body))
-        environ.pop("HTTP_TRANSFER_ENCODING", None)
         _Exchange(self, environ).run()
 
     def _read_body(self) -> bytes:

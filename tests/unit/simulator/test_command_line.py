@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -17,14 +18,19 @@ import requests
 TESTS = Path(__file__).parents[2]
 
 
+@contextlib.contextmanager
 def start(*arguments):
-    return subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "simulator", *arguments],
         env={**os.environ, "PYTHONPATH": str(TESTS)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def exports(process):

@@ -108,6 +108,14 @@ def test_stale_reads_count_invitations_and_members_alike(api, simulator):
     api.get(created["id"])
 
 
+def test_a_set_up_ends_what_is_hidden(api, simulator):
+    simulator.configure(stale_reads=5)
+    api.create("ann@example.com")
+    assert api.list() == []
+    simulator.add_member("zoe@example.com")
+    assert len(api.list()) == len(api.members()) == 1
+
+
 def test_stale_reads_are_counted_per_write(api, simulator):
     simulator.configure(stale_reads=2)
     api.create("ann@example.com")
@@ -170,6 +178,15 @@ def test_all_styles_of_a_moment_mean_the_same(simulator):
         simulator.configure(timestamps=style)
         moments.append(datetime.fromisoformat(simulator.invitations[0]["expireAt"]))
     assert max(moments) - min(moments) < timedelta(milliseconds=2)
+
+
+def test_a_setting_holds_for_what_was_shown_before(api, simulator):
+    simulator.invite("ann@example.com")
+    before = api.list()
+    simulator.configure(timestamps="offset", organization_era="legacy")
+    (after,) = api.list()
+    assert before[0].keys() - after.keys() == {"assignedRoles"}
+    assert after["expireAt"].endswith("+02:00")
 
 
 def test_missing_timestamps(simulator):
