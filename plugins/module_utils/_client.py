@@ -69,7 +69,7 @@ class ApiError(Exception):
 
     ``status`` is the HTTP status, or None where no answer came; ``reason`` the API's own words, or the fault's.
     ``lost``: the call may have been carried out all the same. ``passing``: it may work in a moment.
-    ``wait``: the seconds that the API asked to wait, where it did.
+    ``wait``: the seconds that the API asked to wait, where it did. ``repeated``: an earlier try of this call was lost.
     """
 
     def __init__(
@@ -94,6 +94,7 @@ class ApiError(Exception):
         self.lost = lost
         self.passing = passing
         self.wait = wait
+        self.repeated = False
         self._clauses = [sentence]
 
     def add(self, clause: str) -> None:
@@ -148,11 +149,14 @@ class Client:
         """
         started = time.monotonic()
         tries = 0
+        lost = False
         while True:
             try:
                 return self._send(purpose, method, path, body)
             except ApiError as error:
                 tries += 1
+                error.repeated = lost
+                lost = lost or error.lost
                 if not error.passing or (method == "POST" and error.lost):
                     raise
                 wait = error.wait or backoff(tries)
@@ -228,7 +232,7 @@ class Client:
             reason=reason,
             status=status,
             request_id=request_id,
-            lost=succeeded or status >= 500,
+            lost=not 400 <= status < 500,
             passing=status == 429 or status in PASSING_STATUSES,
             wait=asked,
         )
@@ -346,7 +350,9 @@ def _diagnose(error: BaseException, settings: Settings) -> _Fault:
     reason = _printable(str(causes[-1])) or type(causes[-1]).__name__
     slow = f"no whole answer from {host} within {settings.timeout:g} s"
     unknown_host = any(isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME for cause in causes)
+    broken = f"the connection to {host} broke ({reason})"
     check_address = "check api_url and any proxy on the way"
+    check_trust = "check api_url, ca_path and the variable REQUESTS_CA_BUNDLE where the module runs"
     faults: tuple[tuple[tuple[type[BaseException], ...], _Fault], ...] = (
         (
             (ssl.SSLCertVerificationError,),
@@ -374,7 +380,11 @@ def _diagnose(error: BaseException, settings: Settings) -> _Fault:
         ),
         ((ConnectionRefusedError,), _Fault(f"{host} refused the connection", check_address, lost=False)),
         (
-            (requests.exceptions.InvalidURL, requests.exceptions.InvalidProxyURL),
+            (
+                requests.exceptions.InvalidURL,
+                requests.exceptions.InvalidProxyURL,
+                urllib3.exceptions.LocationParseError,
+            ),
             _Fault(f"the address cannot be used ({reason})", check_address, lost=False, passing=False),
         ),
         (
@@ -385,7 +395,16 @@ def _diagnose(error: BaseException, settings: Settings) -> _Fault:
             (urllib3.exceptions.NewConnectionError,),
             _Fault(f"no connection to {host} ({reason})", "check the network where the module runs", lost=False),
         ),
-        ((BaseException,), _Fault(f"the connection to {host} broke ({reason})", "run again later")),
+        (
+            (ssl.SSLEOFError, ssl.SSLZeroReturnError),
+            _Fault(broken, "run again later"),
+        ),
+        ((ssl.SSLError,), _Fault(f"no secure connection to {host} ({reason})", check_trust, passing=False)),
+        (
+            (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, _CutOff),
+            _Fault(broken, "run again later"),
+        ),
+        ((BaseException,), _Fault(f"the request could not be made ({reason})", check_trust, passing=False)),
     )
     fault = next(fault for kinds, fault in faults if any(isinstance(cause, kinds) for cause in causes))
     return fault._replace(reason=reason)

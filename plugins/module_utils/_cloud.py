@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -182,14 +183,12 @@ class Cloud:
 
     def delete(self, invitation: Invitation) -> bool:
         """Revoke an invitation; False if it was gone already."""
-        retries = self.client.retries
         path = self.path("invitations", str(invitation.id))
         try:
             self.client.call(f"revoke the invitation of {invitation.email}", "DELETE", path)
         except ApiError as error:
             if error.status == 404:
-                # After a retry it was most likely an earlier try of ours that did it, and whose answer was lost.
-                return self.client.retries > retries
+                return error.repeated  # then it was most likely the earlier try that did it
             unclear = error.lost and error.status is not None and error.status < 300
             if not unclear or self.invitation(str(invitation.id)):
                 raise
@@ -231,6 +230,7 @@ def is_uuid(value: object) -> bool:
     return isinstance(value, str) and _UUID.fullmatch(value) is not None
 
 
+@functools.lru_cache
 def parse_timestamp(text: str | None) -> datetime | None:
     """Parse an ISO 8601 timestamp with any number of fraction digits, UTC if it has no offset; None if it is none."""
     match = _TIMESTAMP.fullmatch(text.strip()) if text else None
@@ -256,7 +256,9 @@ def _unreadable(purpose: str, method: str, path: str, reason: str = "unexpected 
 
 def _text(value: object) -> str | None:
     """Text as it came, without the halves of characters that nothing downstream can print; None for anything else."""
-    return value.encode(errors="replace").decode() if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    return value if value.isascii() else value.encode(errors="replace").decode()
 
 
 def _email(value: object) -> str:

@@ -161,8 +161,9 @@ def _plan_person(
             return Step(wish.email, "member", member=member, warnings=_member_warnings(wish, member))
         return Step(wish.email, "renewed" if theirs else "created", wish, tuple(theirs), invitation=predicted)
 
-    content = [invitation for invitation in live if fits(wish, invitation)]
-    unclear = [invitation for invitation in live if fits(wish, invitation) is None]
+    judged = [(invitation, fits(wish, invitation)) for invitation in live]
+    content = [invitation for invitation, fitting in judged if fitting]
+    unclear = [invitation for invitation, fitting in judged if fitting is None]
     stands = latest(content or unclear)
     if not stands:
         return Step(wish.email, "replaced", wish, tuple(theirs), before=latest(live), invitation=predicted)
@@ -171,7 +172,7 @@ def _plan_person(
         return Step(wish.email, "renewed", wish, tuple(theirs), before=stands, invitation=predicted)
     if not content:
         warnings = (*warnings, _unclear_roles(wish, stands))
-    others = tuple(_other_invitation(other) for other in live if fits(wish, other) is False)
+    others = tuple(_other_invitation(other) for other, fitting in judged if fitting is False)
     warnings = (*warnings, *others)
     return Step(wish.email, "unchanged", before=stands, invitation=stands, warnings=warnings)
 

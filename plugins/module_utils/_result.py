@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from ._cloud import Invitation, Member
     from ._roster import Result
 
-# A failed task's message repeats this many people's failures in full; the rest is in the result.
+# A failed task's message repeats so many people's failures in full; the rest is in the result.
 FAILURES_IN_MESSAGE = 5
+WARNINGS_AT_MOST = 20
 
 
 def result_of_one(kept: Result, now: datetime, diff: bool) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def result_of_roster(kept: Result, now: datetime, diff: bool) -> dict[str, Any]:
         "changes": [_change(outcome, now) for outcome in outcomes if outcome.step.writes],
         "members": [outcome.step.email for outcome in outcomes if outcome.action == "member"],
         "summary": {action: actions.count(action) for action in (*ACTIONS, "failed")},
-        "warnings": list(kept.warnings),
+        "warnings": _bounded(kept.warnings),
     }
     if diff:
         result["diff"] = [
@@ -100,6 +101,11 @@ def _change(outcome: Outcome, now: datetime) -> dict[str, Any]:
 
 def _invitation(outcome: Outcome, now: datetime) -> dict[str, Any] | None:
     return outcome.invitation.as_result(now) if outcome.invitation else None
+
+
+def _bounded(warnings: Sequence[str]) -> list[str]:
+    more = len(warnings) - WARNINGS_AT_MOST
+    return [*warnings[:WARNINGS_AT_MOST], *([f"{more} more warnings are left out."] if more > 0 else [])]
 
 
 def _message(failed: Sequence[Outcome], people: int) -> str:

@@ -75,10 +75,9 @@ def keep_present(
     invitations = cloud.invitations()
     now = cloud.now()
     seen = seen_roles(invitations)
-    wishes = fold(
-        Holder(entry.email, entry.role, resolve_roles(entry.roles, roles, seen) if entry.roles else None)
-        for entry in entries
-    )
+    named = dict.fromkeys(entry.roles for entry in entries if entry.roles)
+    resolved = {names: resolve_roles(names, roles, seen) for names in named}
+    wishes = fold(Holder(entry.email, entry.role, resolved.get(entry.roles)) for entry in entries)
     warnings: list[str] = []
     steps = plan_present(wishes, invitations, (), renew_before, now)
     if any(step.invites_a_newcomer for step in steps):

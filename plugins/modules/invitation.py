@@ -52,7 +52,7 @@ options:
     description:
       - Send an invitation anew once it has expired or expires within this time, a duration such as V(36h), V(2d),
         V(90m) or V(1d12h).
-      - V(0s) sends it anew once it has expired.
+      - V(0s), or V(0), sends it anew once it has expired.
       - V(never) leaves an expired invitation as it is, so that a person who does not answer is not written to again
         and again.
       - Ignored, with a warning, for an invitation whose whole lifetime is not longer than this, since every run would
@@ -181,6 +181,50 @@ diff:
   sample:
     before: {}
     after: {email: alice@example.com, roles: [Developer]}
+api:
+  description: What the task took of the API.
+  returned: always, once the options were found to be right
+  type: dict
+  sample:
+    requests: 3
+    retries: 0
+    waited: 0.0
+  contains:
+    requests:
+      description: Requests sent, repeated ones included.
+      type: int
+    retries:
+      description: How many of them were repetitions.
+      type: int
+    waited:
+      description: Seconds spent waiting to try again.
+      type: float
+error:
+  description: What went wrong, for C(rescue) blocks. RV(ignore:msg) says it in a sentence, with what to do about it.
+  returned: failure
+  type: dict
+  sample:
+    status: 403
+    reason: FORBIDDEN
+    request_id: 0d4bb0f2-54b5-4a4e-a4a4-5b8a4d5a9b8e
+    method: GET
+    path: /v1/organizations/3d6f0a51-64a9-4a7e-8a57-3b7a5b0a3c10/invitations
+  contains:
+    status:
+      description: HTTP status; V(null) where no answer came, or none was asked for.
+      type: int
+    reason:
+      description: The API's own words, or the fault's.
+      type: str
+    request_id:
+      description: The API's ID of the request, for its support.
+      type: str
+    method:
+      description: HTTP method of the request that failed.
+      type: str
+    path:
+      description: Path of the request that failed.
+      type: str
 """
 
 from typing import TYPE_CHECKING, Any
