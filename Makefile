@@ -91,6 +91,10 @@ requirements: venv ## pin the newest versions of the development dependencies an
 	cd requirements && ../.venv/bin/python -m uv pip compile --quiet --upgrade --universal --python-version 3.9 \
 		--no-annotate target.in --output-file target.txt
 
+.PHONY: bench
+bench: venv ## compare the collection's speed with what else a user would write
+	@$(call run,.venv) PYTHONPATH=tests python -m benchmark
+
 .PHONY: clean
 clean: ## remove build/ and .venv/
 	rm -rf build .venv
