@@ -1,0 +1,50 @@
+# Copyright: Contributors to the clickhouse.cloud collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from ansible_collections.clickhouse.cloud.plugins.module_utils import _apply, _client
+from simulator import Simulator
+from whole.harness import Runner, SkippingClock
+
+
+@pytest.fixture(scope="session")
+def running_simulator():
+    with Simulator(rate_limit="0") as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def simulator(running_simulator):
+    running_simulator.reset()
+    return running_simulator
+
+
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch):
+    """What the developer's own shell says is not to matter."""
+    for name in [name for name in os.environ if name.startswith("CLICKHOUSE_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Waits cost no time."""
+    clock = SkippingClock()
+    monkeypatch.setattr(_client, "time", clock)
+    monkeypatch.setattr(_apply, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def run(simulator, clock):  # noqa: ARG001  # patched for it
+    """Runs modules, without waiting between retries."""
+    return Runner(simulator)
+
+
+@pytest.fixture
+def run_in_real_time(simulator):
+    return Runner(simulator)

@@ -1,0 +1,156 @@
+# Copyright: Contributors to the clickhouse.cloud collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs whole modules in this process, with real HTTP to a simulator, and holds what every result has to keep."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import importlib
+import io
+import itertools
+import json
+import os
+import time
+from unittest import mock
+
+from ansible.module_utils import basic
+from ansible.module_utils.common import warnings
+from hypothesis import HealthCheck, settings
+
+MODULES = "ansible_collections.clickhouse.cloud.plugins.modules"
+ERROR_FIELDS = {"status", "reason", "request_id", "method", "path"}
+
+# The same examples in every run. Whoever wants to search sets EXAMPLES to a number of random ones.
+EXAMPLES = int(os.environ.get("EXAMPLES", "0"))
+
+
+def examples(number):
+    """Settings for a property test with so many examples."""
+    return settings(
+        max_examples=EXAMPLES or number,
+        derandomize=not EXAMPLES,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+class SkippingClock:
+    """Stands in for the module ``time``: sleeping takes no time, and yet it has passed."""
+
+    def __init__(self):
+        self.slept = []
+
+    def sleep(self, seconds):
+        assert seconds >= 0
+        self.slept.append(seconds)
+
+    def monotonic(self):
+        return time.monotonic() + sum(self.slept)
+
+
+class Runner:
+    """Runs modules against a simulator with its credentials, unless others are given."""
+
+    def __init__(self, simulator):
+        self.simulator = simulator
+        self.common = {
+            "api_url": simulator.url,
+            "api_key": simulator.key,
+            "api_secret": simulator.secret,
+            "organization_id": simulator.organization_id,
+        }
+
+    def __call__(self, module, *, check=False, **options):
+        """The result of a module as Ansible gets it, its warnings as texts. Always with ``--diff``."""
+        arguments = {**self.common, **options, "_ansible_check_mode": check, "_ansible_diff": True}
+        output = run_module(module, {name: value for name, value in arguments.items() if value is not ...})
+        token = base64.b64encode(f"{self.simulator.key}:{self.simulator.secret}".encode()).decode()
+        for secret in (self.simulator.key, self.simulator.secret, token):
+            assert secret not in output
+        result = json.loads(output)
+        result["warnings"] = [warning_text(warning) for warning in result.get("warnings", [])]
+        check_result(result)
+        return result
+
+    def present(self, email="ann@example.com", **options):
+        """Have a person invited, as a developer unless other roles are given."""
+        if not options.keys() & {"role", "roles"}:
+            options["role"] = "developer"
+        return self("invitation", email=email, **options)
+
+    def absent(self, email="ann@example.com", **options):
+        return self("invitation", email=email, state="absent", **options)
+
+    def roster(self, *people, **options):
+        """Keep a roster of emails, or of dicts."""
+        people = [person if isinstance(person, dict) else {"email": person} for person in people]
+        if not options.keys() & {"role", "roles", "state"}:
+            options["role"] = "developer"
+        return self("invitations", invitations=people, **options)
+
+    def info(self, **options):
+        return self("invitation_info", **options)
+
+
+def run_module(module, arguments):
+    """What a module prints."""
+    output = io.StringIO()
+    payload = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode()
+    with (
+        mock.patch.object(basic, "_ANSIBLE_ARGS", payload),
+        mock.patch.object(basic, "_ANSIBLE_PROFILE", "legacy", create=True),
+        contextlib.redirect_stdout(output),
+        contextlib.suppress(SystemExit),
+    ):
+        importlib.import_module(f"{MODULES}.{module}").main()
+    warnings._global_warnings.clear()
+    return output.getvalue()
+
+
+def warning_text(warning):
+    """A warning's text, which ansible-core 2.19 and newer wrap."""
+    return warning if isinstance(warning, str) else warning["event"]["msg"]
+
+
+def check_result(result):
+    """What holds for every result, whatever happened."""
+    assert "exception" not in result, result["exception"]
+    if not result.get("failed"):
+        assert "msg" not in result
+        assert "error" not in result
+        return
+    check_failure(result["msg"], result["error"])
+    for change in result.get("changes", ()):
+        assert (change["action"] == "failed") == ("error" in change)
+        if "error" in change:
+            error = dict(change["error"])
+            check_failure(error.pop("msg"), error)
+
+
+def check_failure(msg, error):
+    """A failure tells in words that can be read, and in data, what went wrong."""
+    assert msg.isprintable(), msg
+    assert 20 < len(msg) < 2000, msg
+    assert msg.endswith("."), msg
+    assert not msg.endswith(".."), msg
+    assert "Unforeseen" not in msg
+    assert set(error) == ERROR_FIELDS
+    assert isinstance(error["reason"], str)
+    assert error["reason"]
+
+
+def held(simulator, email):
+    """IDs of the invitations that somebody has in truth, oldest first."""
+    return [invitation["id"] for invitation in simulator.invitations if invitation["email"].lower() == email]
+
+
+def emails_to(simulator, email="ann@example.com"):
+    """How many emails somebody got."""
+    return sum(each["email"].lower() == email for each in simulator.emails)
+
+
+def calls(simulator, start=0):
+    """The operations called, in order."""
+    return [request["operation"] for request in itertools.islice(simulator.requests, start, None)]
