@@ -6,10 +6,11 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 
-# The environment that unit, process and integration run in, and where they leave their JUnit reports:
-# `make matrix` calls them with others.
+# The environment that unit, process and integration run in, where they leave their JUnit reports, and what of the tests
+# is to run in one process: `make matrix` calls them with others.
 VENV ?= .venv
 REPORTS ?= build/reports
+UNIT ?= tests/unit tests/whole
 
 PORT ?= 8123
 RATE_LIMIT ?= 10
@@ -34,7 +35,7 @@ run = HOME="$(CURDIR)/build/home" \
 	ANSIBLE_HOME="$(CURDIR)/build/home/.ansible" \
 	HYPOTHESIS_STORAGE_DIRECTORY="$(CURDIR)/build/cache/hypothesis" \
 	PATH="$(CURDIR)/$(1)/bin:$(CURDIR)/$(PYTHONS):$$PATH" \
-	PYTHONPYCACHEPREFIX="$(CURDIR)/build/cache/python" \
+	PYTHONDONTWRITEBYTECODE=1 \
 	UV_CACHE_DIR="$${UV_CACHE_DIR:-$(HOME)/.cache/uv}" \
 	UV_PYTHON_DOWNLOADS=never
 
@@ -59,12 +60,12 @@ $(DEMO_VENV)/installed: requirements/demo.txt
 	$(require-python)
 	"$(PYTHON)" -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements/dev.txt uv
-	.venv/bin/python -m uv pip sync --quiet --python .venv/bin/python requirements/dev.txt
+	.venv/bin/python -m uv pip sync --quiet --compile-bytecode --python .venv/bin/python requirements/dev.txt
 	touch $@
 
 $(GALAXY_VENV)/installed: requirements/galaxy.txt .venv/installed
 	.venv/bin/python -m uv venv --quiet --clear --python .venv/bin/python $(GALAXY_VENV)
-	.venv/bin/python -m uv pip install --quiet --python $(GALAXY_VENV)/bin/python --requirement requirements/galaxy.txt
+	.venv/bin/python -m uv pip install --quiet --compile-bytecode --python $(GALAXY_VENV)/bin/python --requirement requirements/galaxy.txt
 	touch $@
 
 $(LINK):
@@ -154,8 +155,8 @@ ansible-lint: venv
 test-venv := $(if $(filter .venv,$(VENV)),.venv/installed) $(LINK) build/home
 
 .PHONY: unit
-unit: $(test-venv) ## unit tests, with the coverage of plugins/
-	@$(call run,$(VENV)) pytest tests/unit --cov --cov-report=term-missing:skip-covered --junit-xml="$(REPORTS)"/unit.xml
+unit: $(test-venv) ## tests in one process, with the coverage of plugins/
+	@$(call run,$(VENV)) pytest $(UNIT) --cov --cov-report=term-missing:skip-covered --junit-xml="$(REPORTS)"/unit.xml
 
 .PHONY: process
 process: $(test-venv) ## tests that run Ansible against the simulator
