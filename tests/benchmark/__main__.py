@@ -1,0 +1,141 @@
+# Copyright: Contributors to the clickhouse.cloud collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run every comparison and print the ratios: ``python -m benchmark``. The chart is written below build/."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+from simulator import Simulator
+
+from benchmark.contests import Contestant, Ways, fastest, peak_memory
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NEW_PEOPLE = (10, 50, 200)
+KNOWN_PEOPLE = (100, 1000, 5000, 20000)
+CHART = Path(__file__).resolve().parents[2] / "build" / "benchmark.png"
+
+Times = dict[str, float]
+
+
+def people(count: int) -> list[str]:
+    """Email addresses of so many people, the ones that the simulator seeds."""
+    return [f"person{number:05}@example.com" for number in range(1, count + 1)]
+
+
+def show(title: str, times: Mapping[str, float], goals: Mapping[str, tuple[float, float]] | None = None) -> None:
+    """Print times, and beside each goal the ratio that was reached."""
+    print(f"\n{title}")
+    for name, seconds in times.items():
+        print(f"  {name:42} {seconds:8.3f} s")
+    for goal, (reached, wanted) in (goals or {}).items():
+        print(f"  {goal:42} {reached:8.2f}    to reach: {wanted:g}")
+    sys.stdout.flush()
+
+
+def one_unchanged(simulator: Simulator, ways: Ways) -> Times:
+    """One invitation that is there already, beside the least that a task can do."""
+    simulator.reset()
+    simulator.invite("person00001@example.com", role="developer")
+    contestants = [
+        Contestant("ping", ways.ping()),
+        Contestant("uri GET", ways.uri_get()),
+        Contestant("invitation", ways.invitation("person00001@example.com")),
+    ]
+    times = fastest(contestants, simulator.environment, turns=12)
+    goals = {
+        "invitation / ping": (times["invitation"] / times["ping"], 1.12),
+        "invitation / uri GET": (times["invitation"] / times["uri GET"], 1.0),
+    }
+    show("One unchanged invitation", times, goals)
+    return times
+
+
+def new_people(simulator: Simulator, ways: Ways, ping: float) -> dict[int, Times]:
+    """A team that nobody has invited yet."""
+    results = {}
+    for count in NEW_PEOPLE:
+        emails = people(count)
+        contestants = [
+            Contestant("invitations", ways.roster(emails), simulator.reset),
+            Contestant("clickhousectl, a loop in a shell", ways.command_line_loop(emails), simulator.reset),
+            Contestant("uri, a loop", ways.uri_loop(emails), simulator.reset),
+            Contestant("invitation, a loop", ways.invitation_loop(emails), simulator.reset),
+        ]
+        quick = fastest(contestants[:2], simulator.environment, turns=6)
+        slow = fastest(contestants[2:], simulator.environment, turns=3 if count < max(NEW_PEOPLE) else 2)
+        results[count] = times = quick | slow
+        goals = {
+            "uri, a loop / invitations": (times["uri, a loop"] / times["invitations"], 18.0),
+            "invitations / ping": (times["invitations"] / ping, 1.25),
+        }
+        show(f"{count} new people", times, goals if count == 50 else None)
+    return results
+
+
+def known_people(simulator: Simulator, ways: Ways) -> dict[int, float]:
+    """A team that is invited already, in organizations of its size."""
+    times = {}
+    for count in KNOWN_PEOPLE:
+        simulator.reset()
+        simulator.seed(count)
+        contestant = Contestant("invitations", ways.roster(people(count), role="Member"))
+        times[count] = fastest([contestant], simulator.environment, turns=3)["invitations"]
+    more = (times[20000] - times[5000]) / (times[5000] - times[100])
+    goals = {
+        "5,000 people, seconds more than 100": (times[5000] - times[100], 0.5),
+        "15,000 more beside 4,900 more, linear": (more, 15000 / 4900),
+    }
+    show("Known people", {f"{count:,} people": seconds for count, seconds in times.items()}, goals)
+    print(f"  {'the most memory that a command had':42} {peak_memory():8.0f} MiB")
+    return times
+
+
+def under_a_limit(simulator: Simulator, ways: Ways) -> float:
+    """60 new people at 10 requests a second."""
+    reset = partial(simulator.reset, rate_limit="10/1", rate_limit_reset="exact")
+    contestant = Contestant("invitations", ways.roster(people(60)), reset)
+    seconds = fastest([contestant], simulator.environment, turns=3)["invitations"]
+    show("60 new people under a limit of 10 a second", {"invitations": seconds}, {"/ 6.2 s": (seconds / 6.2, 1.2)})
+    return seconds
+
+
+def draw(one: Times, new: Mapping[int, Times], known: Mapping[int, float]) -> None:
+    """Write the chart."""
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(15, 4.5), layout="constrained")
+    left.bar(list(one), [seconds / one["ping"] for seconds in one.values()], color=["#999", "#777", "#d94"])
+    left.set(title="One unchanged invitation", ylabel="time, ping = 1")
+    for name in next(iter(new.values())):
+        middle.plot(list(new), [times[name] for times in new.values()], marker="o", label=name)
+    middle.set(title="New people", xlabel="people", ylabel="seconds", xscale="log", yscale="log")
+    middle.legend()
+    right.plot(list(known), list(known.values()), marker="o", color="#d94")
+    right.set(title="Known people", xlabel="people", ylabel="seconds", ylim=0)
+    CHART.parent.mkdir(exist_ok=True)
+    figure.savefig(CHART, dpi=110)
+    print(f"\nThe chart is {CHART}")
+
+
+def main() -> None:
+    """Run every comparison."""
+    with Simulator(rate_limit="0") as simulator, tempfile.TemporaryDirectory() as folder:
+        ways = Ways(simulator, Path(folder))
+        one = one_unchanged(simulator, ways)
+        new = new_people(simulator, ways, one["ping"])
+        known = known_people(simulator, ways)
+        under_a_limit(simulator, ways)
+    draw(one, new, known)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+# Copyright: Contributors to the clickhouse.cloud collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is compared: each contestant is one command that does the same job against the same simulator."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from simulator import Simulator
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A way to do a job: ``command`` is what is timed, ``prepare`` comes before each run."""
+
+    name: str
+    command: Sequence[str]
+    prepare: Callable[[], object] = field(default=lambda: None)
+
+
+def fastest(contestants: Sequence[Contestant], environment: Mapping[str, str], turns: int) -> dict[str, float]:
+    """Run all in turn, so often, and tell each one's fastest time in seconds: machines drift."""
+    times: dict[str, float] = {}
+    for _ in range(turns):
+        for contestant in contestants:
+            contestant.prepare()
+            started = time.perf_counter()
+            done = subprocess.run(
+                contestant.command, env=os.environ | environment, capture_output=True, text=True, check=False
+            )
+            taken = time.perf_counter() - started
+            if done.returncode:
+                sys.exit(f"{contestant.name} failed:\n{done.stdout}\n{done.stderr}")
+            times[contestant.name] = min(taken, times.get(contestant.name, taken))
+    return times
+
+
+def peak_memory() -> float:
+    """The most memory that any command had so far, in MiB."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+
+class Ways:
+    """The ways to do the jobs, as commands."""
+
+    def __init__(self, simulator: Simulator, folder: Path) -> None:
+        self._simulator = simulator
+        self._folder = folder
+        self._headers = {
+            "url_username": simulator.key,
+            "url_password": simulator.secret,
+            "force_basic_auth": True,
+        }
+        self._invitations = f"{simulator.url}/v1/organizations/{simulator.organization_id}/invitations"
+
+    def task(self, **task: object) -> list[str]:
+        """A playbook with this one task."""
+        play = {"hosts": "localhost", "gather_facts": False, "tasks": [task]}
+        descriptor, path = tempfile.mkstemp(suffix=".yml", dir=self._folder)
+        with os.fdopen(descriptor, "w") as playbook:
+            json.dump([play], playbook)
+        return ["ansible-playbook", path]
+
+    def ping(self) -> list[str]:
+        """The least that a task can do."""
+        return self.task(**{"ansible.builtin.ping": {}})
+
+    def uri_get(self) -> list[str]:
+        """List the invitations by hand."""
+        return self.task(**{"ansible.builtin.uri": {"url": self._invitations, **self._headers}})
+
+    def uri_loop(self, emails: Sequence[str]) -> list[str]:
+        """Invite by hand, without looking first."""
+        body = {"email": "{{ item }}", "role": "developer"}
+        options = {"url": self._invitations, "method": "POST", "body_format": "json", "body": body, **self._headers}
+        return self.task(**{"ansible.builtin.uri": options, "loop": list(emails)})
+
+    def invitation(self, email: str) -> list[str]:
+        """Keep one person invited."""
+        return self.task(**{"clickhouse.cloud.invitation": {"email": email, "role": "developer"}})
+
+    def invitation_loop(self, emails: Sequence[str]) -> list[str]:
+        """Keep one person after another invited."""
+        options = {"email": "{{ item }}", "role": "developer"}
+        return self.task(**{"clickhouse.cloud.invitation": options, "loop": list(emails)})
+
+    def roster(self, emails: Sequence[str], role: str = "Developer") -> list[str]:
+        """Keep everybody invited in one task."""
+        options = {"emails": list(emails), "roles": [self._role_id(role)]}
+        return self.task(**{"clickhouse.cloud.invitations": options})
+
+    def command_line_loop(self, emails: Sequence[str]) -> list[str]:
+        """Invite with the vendor's command, one person after another, without looking first."""
+        create = f'clickhousectl cloud --url "{self._simulator.url}" invitation create --email "$email"'
+        script = f'set -e; for email in "$@"; do {create} --role-id {self._role_id("Developer")} >/dev/null; done'
+        return ["sh", "-c", script, "sh", *emails]
+
+    def _role_id(self, name: str) -> str:
+        return next(role["id"] for role in self._simulator.roles if role["name"] == name)
