@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 import os
 import re
-import shlex
 import subprocess
 import textwrap
 from pathlib import Path
@@ -42,10 +42,17 @@ def table(page, header):
     return [row for row in rows[start + 1 :] if len(row) == len(rows[start])]
 
 
-def commands(block):
-    """The commands of a console block, each with the output printed below it."""
-    found = re.findall(r"^\$ (.*(?:\n(?!\$ ).*)*)", block, re.MULTILINE)
-    return [tuple(re.split(r"(?<!\\)\n", text.replace("\\\n", " ") + "\n", maxsplit=1)) for text in found]
+def commands(page):
+    """The commands of a page, each with the output printed below it."""
+    text = "".join(blocks(page, "console"))
+    return re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", text, re.MULTILINE)
+
+
+def looks_like(printed, output):
+    """Whether output is as printed, where ``...`` stands for anything, and each run has IDs and times of its own."""
+    for varying in (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"):
+        printed, output = re.sub(varying, "<>", printed), re.sub(varying, "<>", output)
+    return doctest.OutputChecker().check_output(printed.rstrip() + "\n", output.rstrip() + "\n", doctest.ELLIPSIS)
 
 
 @pytest.fixture
@@ -56,15 +63,14 @@ def simulator():
 
 @pytest.fixture
 def run(simulator, tmp_path):
-    """Run a command line as it is printed, and return what it printed to both streams."""
+    """Run a command line in a shell, as a page prints it, and return what it printed to both streams."""
 
     def run(command, status=0, **environment):
-        arguments = shlex.split(command)
         interpreter = os.environ.get("CLICKHOUSE_CLOUD_TEST_INTERPRETER")
-        if interpreter and arguments[0] in ("ansible", "ansible-playbook"):
-            arguments += ["-e", f"ansible_python_interpreter={interpreter}"]
+        if interpreter and command.startswith(("ansible ", "ansible-playbook ")):
+            command += f" -e ansible_python_interpreter={interpreter}"
         result = subprocess.run(
-            arguments,
+            ["bash", "-c", command],
             check=False,
             cwd=tmp_path,
             env={
@@ -73,6 +79,7 @@ def run(simulator, tmp_path):
                 "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
                 "ANSIBLE_LOCALHOST_WARNING": "false",
                 "ANSIBLE_PIPELINING": "true",
+                "HOME": str(tmp_path),
                 **simulator.environment,
                 **environment,
             },
@@ -162,7 +169,7 @@ def test_the_tasks_of_the_readme_run(play, run, simulator, tmp_path):
 
 
 def test_the_commands_of_the_readme_run(run, simulator):
-    lines = [command for block in blocks(README, "console") for command, _output in commands(block)]
+    lines = [command for command, _output in commands(README)]
     one_liners = [line for line in lines if line.startswith(("ansible ", "ansible-playbook "))]
     assert len(one_liners) == 4
     for line in one_liners:
@@ -276,10 +283,32 @@ def test_every_case_of_the_lifecycle_guide(play, simulator):
 
 def test_the_lifecycle_guide_sends_an_invitation_again(play, run, simulator):
     page = GUIDES / "guide_lifecycle.rst"
-    ((command, _output),) = commands(blocks(page, "console")[0])
+    ((command, _output),) = commands(page)
     simulator.invite("alice@example.com", **THESE, created_ago=2 * HOUR, expires_in=7 * DAY - 2 * HOUR)
     run(command)
     assert len(simulator.emails) == 1
     tasks = yaml.safe_load(blocks(page, "yaml")[0])
     play([task for task in tasks if "ansible.builtin.pause" not in task])
     assert len(simulator.emails) == 2
+
+
+# --- One-liners -----------------------------------------------------------------------------------------------------
+
+
+def test_the_one_liners(run, simulator, tmp_path):
+    page = GUIDES / "guide_adhoc.rst"
+    (tmp_path / ".vault-password").write_text("a password")
+    (variables,) = blocks(page, "yaml")
+    values = dict(zip(yaml.safe_load(variables), (simulator.key, simulator.secret), strict=True))
+    (tmp_path / "clickhouse.yml").write_text(yaml.safe_dump(values))
+    run(re.search(r"``(ansible-vault [^`]+)``", page.read_text())[1])
+    lines = [(command, printed) for command, printed in commands(page) if not command.startswith(("export", "read"))]
+    assert len(lines) > 15
+    for command, printed in lines:
+        output = run(command)
+        assert not printed.strip() or looks_like(printed, output), command
+    assert sorted(invitation["email"] for invitation in simulator.invitations) == [
+        "dave@example.com",
+        "erin@example.com",
+    ]
+    assert len(simulator.emails) == 7
