@@ -55,7 +55,8 @@ def apply(cloud: Cloud, steps: Iterable[Step]) -> list[Outcome]:
             outcome = _carry_out(cloud, step)
             stopped = outcome.error if outcome.error and not outcome.error.refused else None
         outcomes.append(outcome)
-    outcomes = _reconsider(cloud, outcomes)
+    if stopped is None or not stopped.passing:
+        outcomes = _reconsider(cloud, outcomes)
     _explain_moved(cloud, outcomes)
     return outcomes
 
@@ -70,7 +71,8 @@ def _carry_out(cloud: Cloud, step: Step) -> Outcome:
     except ApiError as error:
         if deleted:
             error.add(f"{len(deleted)} of the {len(step.delete)} invitations of {step.email} were revoked")
-        return Outcome(step, "failed", bool(deleted), step.invitation, error=error)
+        left = latest(invitation for invitation in step.delete if invitation not in deleted)
+        return Outcome(step, "failed", bool(deleted), left, error=error)
     if step.wish is None:
         return Outcome(step, "deleted" if deleted else "absent", bool(deleted), step.invitation if deleted else None)
 
@@ -119,7 +121,7 @@ def _invite(cloud: Cloud, wish: Holder, gone: Collection[Invitation]) -> Invitat
 
 def _not_known(error: ApiError, email: str) -> ApiError:
     error.lost = True
-    error.add(f"whether {email} was invited is not known, so look before inviting again")
+    error.add(f"whether {email} was invited is not known: run this again, it looks first")
     return error
 
 
@@ -238,8 +240,8 @@ def _not_attempted(stopped: ApiError) -> ApiError:
 
 def _explain_moved(cloud: Cloud, outcomes: Iterable[Outcome]) -> None:
     """Say what to use where the API refuses ``role``, as it does once an organization has moved to custom roles."""
-    by_role = [outcome for outcome in outcomes if _is_refusal(outcome) and outcome.step.wish and outcome.step.wish.role]
-    moved = [outcome.error for outcome in by_role if outcome.error and "custom role" in outcome.error.reason.lower()]
+    errors = [outcome.error for outcome in outcomes if outcome.error and outcome.step.wish and outcome.step.wish.role]
+    moved = [error for error in errors if error.refused and "custom role" in error.reason.lower()]
     if not moved:
         return
     try:
