@@ -38,6 +38,8 @@ run = HOME="$(CURDIR)/build/home" \
 	PYTHONDONTWRITEBYTECODE=1 \
 	UV_CACHE_DIR="$${UV_CACHE_DIR:-$(HOME)/.cache/uv}" \
 	UV_PYTHON_DOWNLOADS=never
+# Trust the certificates that the machine trusts, as pip does.
+export UV_SYSTEM_CERTS := 1
 
 with-simulator := python "$(CURDIR)/tests/tools/with_simulator.py"
 
@@ -162,18 +164,19 @@ unit: $(test-venv) ## tests in one process, with the coverage of plugins/
 process: $(test-venv) ## tests that run Ansible against the simulator
 	@$(call run,$(VENV)) pytest tests/process --junit-xml="$(REPORTS)"/process.xml
 
-# ansible-test keeps the environment from the targets: what they need goes through a file.
+# ansible-test keeps the environment from the targets: what they need goes through a file. It also writes shebangs, where a
+# path with a blank cannot stand, hence the link.
 .PHONY: integration
 integration: $(test-venv) ## ansible-test integration, against the simulator
 	@$(VENV)/bin/python tests/tools/copy_collection.py $(call copy,integration)
-	@cd $(call copy,integration) && $(call run,$(VENV)) $(with-simulator) sh -ec ' \
-		python -c "import os, sys; print(os.path.expandvars(sys.stdin.read()))" \
-			< tests/integration/integration_config.yml.template > tests/integration/integration_config.yml; \
-		if [ "$$CLICKHOUSE_CLOUD_TEST_INTERPRETER" ]; then \
-			echo "ansible_python_interpreter: $$CLICKHOUSE_CLOUD_TEST_INTERPRETER" \
-				>> tests/integration/integration_config.yml; \
-		fi; \
-		ansible-test integration --color no'
+	@link=$$(mktemp -d) && trap 'rm -r "$$link"' EXIT && ln -s "$(CURDIR)/$(VENV)" "$$link/venv" && \
+	cd $(call copy,integration)/tests/integration && $(call run,$(VENV)) $(with-simulator) sh -ec ' \
+		{ \
+			python -c "import os, sys; print(os.path.expandvars(sys.stdin.read()))" < integration_config.yml.template; \
+			echo "ansible_python_interpreter: $${CLICKHOUSE_CLOUD_TEST_INTERPRETER:-$$0/python}"; \
+		} > integration_config.yml; \
+		cd ../..; \
+		"$$0/python" "$$0/ansible-test" integration --color no' "$$link/venv/bin"
 
 # ansible-core deprecates what it will drop: a warning about it is a failure.
 .PHONY: molecule
