@@ -87,22 +87,16 @@ venv: .venv/installed $(LINK) $(PYTHONS) build/home ## make the development envi
 
 .PHONY: requirements
 requirements: venv ## pin the newest versions of the development dependencies anew
-	cd requirements && for name in dev test demo galaxy; do \
-		../.venv/bin/python -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate \
-			$$name.in --output-file $$name.txt; \
-	done
-	cd requirements && ../.venv/bin/python -m uv pip compile --quiet --upgrade --universal --python-version 3.9 \
-		--no-annotate target.in --output-file target.txt
+	cd requirements && for name in dev test demo galaxy; do $(pin) --universal --python-version 3.11 $$name.in --output-file $$name.txt; done
+	cd requirements && for name in target target-test; do $(pin) --python-version 3.9 $$name.in --output-file $$name.txt; done
 
-.PHONY: bench
-bench: venv ## compare the collection's speed with what else a user would write
-	@$(call run,.venv) PYTHONPATH=tests python -m benchmark
+pin := ../.venv/bin/python -m uv pip compile --quiet --upgrade --no-annotate
 
 .PHONY: clean
 clean: ## remove build/ and .venv/
 	rm -rf build .venv
 
-# --- demo and simulator ----------------------------------------------------------------------------------------------
+# --- demo, simulator, benchmark -----------------------------------------------------------------------------------
 
 .PHONY: demo
 demo: $(DEMO_VENV)/installed $(LINK) build/home ## run examples/demo.yml against a simulator of its own
@@ -111,6 +105,10 @@ demo: $(DEMO_VENV)/installed $(LINK) build/home ## run examples/demo.yml against
 .PHONY: simulator
 simulator: $(DEMO_VENV)/installed ## serve the simulator on 127.0.0.1 (PORT=8123, RATE_LIMIT=10, 0 for no limit)
 	@PYTHONPATH=tests $(DEMO_VENV)/bin/python -m simulator --port "$(PORT)" --rate-limit "$(RATE_LIMIT)"
+
+.PHONY: bench
+bench: venv ## compare the collection's speed with what else a user would write
+	@$(call run,.venv) PYTHONPATH=tests python -m benchmark
 
 # --- tests -----------------------------------------------------------------------------------------------------------
 
@@ -121,7 +119,7 @@ test: venv ## run all of the below, on the newest ansible-core that this machine
 	@.venv/bin/python tests/tools/run_layers.py $(LINTERS) unit process integration molecule sanity galaxy oldest
 
 .PHONY: lint
-lint: $(LINTERS) ## all linters: $(LINTERS)
+lint: $(LINTERS) ## all linters
 
 .PHONY: ruff
 ruff: venv
@@ -158,11 +156,11 @@ test-venv := $(if $(filter .venv,$(VENV)),.venv/installed) $(LINK) build/home
 
 .PHONY: unit
 unit: $(test-venv) ## tests in one process, with the coverage of plugins/
-	@$(call run,$(VENV)) pytest $(UNIT) --cov --cov-report=term-missing:skip-covered --junit-xml="$(REPORTS)"/unit.xml
+	@$(call run,$(VENV)) pytest --numprocesses=auto $(UNIT) --cov --cov-report=term-missing:skip-covered --junit-xml="$(REPORTS)"/unit.xml
 
 .PHONY: process
 process: $(test-venv) ## tests that run Ansible against the simulator
-	@$(call run,$(VENV)) pytest tests/process --junit-xml="$(REPORTS)"/process.xml
+	@$(call run,$(VENV)) pytest --numprocesses=auto tests/process --junit-xml="$(REPORTS)"/process.xml
 
 # ansible-test keeps the environment from the targets: what they need goes through a file. It also writes shebangs, where a
 # path with a blank cannot stand, hence the link.
@@ -201,7 +199,8 @@ galaxy: venv $(GALAXY_VENV)/installed ## build the artifact, check and install i
 	@rm -f build/galaxy/*.tar.gz
 	@$(call run,$(GALAXY_VENV)) ansible-galaxy collection build --output-path build/galaxy $(call copy,galaxy)
 	@.venv/bin/python tests/tools/check_artifact.py build/galaxy/*.tar.gz
-	@cd build/galaxy && $(call run,$(GALAXY_VENV)) ansible-galaxy collection install --force --offline -p installed *.tar.gz
+	@cd build/galaxy && $(call run,$(GALAXY_VENV)) ANSIBLE_COLLECTIONS_PATH=installed \
+		ansible-galaxy collection install --force --offline *.tar.gz
 	@cd build/galaxy && $(call run,$(GALAXY_VENV)) python -m galaxy_importer.main *.tar.gz | tee importer.log
 	@grep --quiet 'completed successfully' build/galaxy/importer.log
 	@! grep -E --quiet '^(WARNING|ERROR)' build/galaxy/importer.log

@@ -12,7 +12,6 @@ import nox
 
 nox.options.default_venv_backend = "uv"
 nox.options.envdir = "build/nox"
-nox.options.error_on_missing_interpreters = False
 
 CORES = {
     "2.16": "2.16.19",
@@ -80,10 +79,17 @@ def oldest(session: nox.Session, core: str) -> None:
     make(session, "unit", "process", "integration")
 
 
+@nox.session(python=TARGET_PYTHON)
+def units_on_target(session: nox.Session) -> None:
+    """Run the unit tests on the oldest Python and requests that are promised for modules."""
+    session.install("--requirement", "requirements/target-test.txt")
+    session.run("pytest", "tests/unit/plugins")
+
+
 @nox.session
 @nox.parametrize(["python", "core"], cells(OLDEST, NEWEST))
 def target(session: nox.Session, core: str) -> None:
-    """Run the modules on the oldest Python and requests that are promised."""
+    """Run the modules on that Python, under the oldest and the newest ansible-core."""
     install(session, core)
     venv = Path(session.create_tmp(), "target")
     session.run("uv", "venv", "--clear", "--python", TARGET_PYTHON, str(venv), external=True)

@@ -19,6 +19,7 @@ CONTENTS = {
     "MANIFEST.json",
     "README.md",
     "REUSE.toml",
+    "SECURITY.md",
     "changelogs",
     "docs",
     "meta",
