@@ -1,0 +1,274 @@
+# Copyright: Contributors to the clickhouse.cloud collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The collection's playbooks do their work once, from the controller, whatever job they run in."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from simulator import Simulator
+
+PLAYBOOKS = Path(__file__).resolve().parents[2] / "playbooks"
+NAMES = ("invite", "report", "revoke", "roster")
+ALICE = {"clickhouse_cloud_emails": "alice@example.com", "clickhouse_cloud_roles": "Developer"}
+
+# Hosts that cannot be reached, with settings that would break everything on the controller.
+HOSTS = """
+all:
+  vars:
+    ansible_become: true
+    ansible_become_exe: /nowhere/sudo
+    ansible_connection: ssh
+    ansible_python_interpreter: /nowhere/python
+    ansible_shell_type: powershell
+  hosts:
+    db1.example.com:
+      ansible_shell_executable: /nowhere/sh
+    db2.example.com:
+      ansible_shell_executable: /nowhere/sh
+"""
+LOCALHOST_ELSEWHERE = HOSTS + "    localhost:\n      ansible_host: 192.0.2.1\n"
+
+
+@pytest.fixture
+def simulator():
+    with Simulator(rate_limit="0") as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def job(simulator, tmp_path):
+    """Run one of the playbooks, and return what it printed, and the data that it handed on."""
+
+    def job(name, arguments=(), *, inventory=None, status=0, environment=None, **variables):
+        command = ["ansible-playbook", f"clickhouse.cloud.{name}", "-e", json.dumps(variables), *arguments]
+        if inventory:
+            (tmp_path / "hosts.yml").write_text(inventory)
+            command += ["-i", "hosts.yml"]
+        interpreter = os.environ.get("CLICKHOUSE_CLOUD_TEST_INTERPRETER")
+        if interpreter:
+            command += ["-e", f"ansible_python_interpreter={interpreter}"]
+        settings = {
+            "ANSIBLE_HOME": str(tmp_path / ".ansible"),
+            "ANSIBLE_PIPELINING": "true",
+            "ANSIBLE_SHOW_CUSTOM_STATS": "true",
+        }
+        result = subprocess.run(
+            command,
+            check=False,
+            cwd=tmp_path,
+            env={**os.environ, **settings, **simulator.environment, **(environment or {})},
+            stderr=subprocess.STDOUT,
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+        assert result.returncode == status, result.stdout
+        stats = re.search(r"^\tRUN: (.*)$", result.stdout, re.MULTILINE)
+        return result.stdout, json.loads(stats[1]) if stats else None
+
+    return job
+
+
+# --- once, from the controller ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "inventory", "environment"),
+    [
+        ((), HOSTS, {}),
+        (("--limit", "db2.example.com"), HOSTS, {}),
+        (("--limit", "db1.example.com,localhost"), LOCALHOST_ELSEWHERE, {}),
+        (("--connection", "ssh", "--become", "--user", "nobody"), None, {"ANSIBLE_BECOME_EXE": "/nowhere/sudo"}),
+        ((), HOSTS, {"ANSIBLE_STRATEGY": "free"}),
+    ],
+    ids=["hosts", "limit", "localhost-elsewhere", "connection", "free-strategy"],
+)
+def test_it_runs_once_and_here(job, simulator, arguments, inventory, environment):
+    _output, stats = job("invite", arguments, inventory=inventory, environment=environment, **ALICE)
+    assert stats["clickhouse_cloud_result"]["changes"] == {"alice@example.com": "created"}
+    assert [email["email"] for email in simulator.emails] == ["alice@example.com"]
+    assert [request["operation"] for request in simulator.requests] == [
+        "list_roles",
+        "list_invitations",
+        "list_members",
+        "create_invitation",
+    ]
+
+
+def test_a_limit_that_leaves_nobody_is_no_success(job, simulator):
+    job("invite", ["--limit", "db3.example.com"], inventory=HOSTS, status=1, **ALICE)
+    assert simulator.requests == []
+
+
+def test_all_playbooks_run_under_the_same_settings():
+    plays = [yaml.safe_load((PLAYBOOKS / f"{name}.yml").read_text()) for name in NAMES]
+    settings = [{key: play[key] for key in play if key not in ("name", "tasks")} for (play,) in plays]
+    assert all(each == settings[0] for each in settings)
+    (blocks,) = zip(*(play["tasks"] for (play,) in plays), strict=True)
+    assert all(block["run_once"] and block["delegate_to"] == "localhost" for block in blocks)
+
+
+def test_check_mode_and_diff(job, simulator):
+    output, stats = job("invite", ["--check", "--diff", "--limit", "db1.example.com"], inventory=HOSTS, **ALICE)
+    assert stats["clickhouse_cloud_result"]["changes"] == {"alice@example.com": "created"}
+    assert '+    "email": "alice@example.com"' in output
+    assert simulator.emails == []
+
+
+# --- variables --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "variables", "sentence"),
+    [
+        ("invite", {**ALICE, "clickhouse_cloud_emails": " \r\n,\n"}, "Set clickhouse_cloud_emails to the people to"),
+        ("invite", {**ALICE, "clickhouse_cloud_roles": " \n"}, "Set either clickhouse_cloud_roles"),
+        ("invite", {**ALICE, "clickhouse_cloud_role": "admin"}, "Set either clickhouse_cloud_roles"),
+        ("revoke", {}, "Set clickhouse_cloud_emails to the people concerned"),
+        ("roster", {"clickhouse_cloud_roles": "Developer"}, "Set clickhouse_cloud_invitations to the roster"),
+        ("report", {"clickhouse_cloud_invitations": ["alice@example.com"]}, "Set clickhouse_cloud_invitations to a"),
+    ],
+)
+def test_missing_variables_are_asked_for_in_a_sentence(job, simulator, name, variables, sentence):
+    output, _stats = job(name, status=2, **variables)
+    assert sentence in output
+    assert simulator.requests == []
+
+
+def test_text_of_a_survey_is_taken_apart(job, simulator):
+    _output, stats = job(
+        "invite",
+        clickhouse_cloud_emails="Ann@Example.com, bob@example.com\r\n\r\ncarl@example.com  dora@example.com;\n",
+        clickhouse_cloud_role="",
+        clickhouse_cloud_roles="Org API reader\r\n Billing , ",
+        clickhouse_cloud_renew_before="",
+    )
+    people = ["ann@example.com", "bob@example.com", "carl@example.com", "dora@example.com"]
+    assert stats["clickhouse_cloud_result"]["changes"] == dict.fromkeys(people, "created")
+    for invitation in simulator.invitations:
+        assert {role["roleName"] for role in invitation["assignedRoles"]} == {"Billing", "Org API reader"}
+    _output, stats = job("revoke", clickhouse_cloud_emails="bob@example.com\nann@example.com")
+    assert stats["clickhouse_cloud_result"]["summary"]["deleted"] == 2
+    assert [invitation["email"] for invitation in simulator.invitations] == people[2:]
+
+
+def test_lists_and_the_older_role(job, simulator):
+    simulator.add_member("bob@example.com", role="admin")
+    _output, stats = job(
+        "invite",
+        clickhouse_cloud_emails=["alice@example.com", " bob@example.com "],
+        clickhouse_cloud_role="admin",
+        clickhouse_cloud_roles=[],
+    )
+    assert stats["clickhouse_cloud_result"] == {
+        "changed": True,
+        "changes": {"alice@example.com": "created"},
+        "failed": False,
+        "members": ["bob@example.com"],
+        "msg": "",
+        "summary": dict.fromkeys(stats["clickhouse_cloud_result"]["summary"], 0) | {"created": 1, "member": 1},
+    }
+    assert [invitation["role"] for invitation in simulator.invitations] == ["admin"]
+
+
+# --- the roster, and what is handed on --------------------------------------------------------------------------------
+
+
+def test_the_roster(job, simulator):
+    simulator.invite("erin@example.com", role_names=["Admin"])
+    simulator.invite("zoe@example.com", role_names=["Admin"])
+    roster = [
+        {"email": "alice@example.com"},
+        {"email": "erin@example.com", "roles": ["Admin"]},
+    ]
+    variables = {"clickhouse_cloud_invitations": roster, "clickhouse_cloud_roles": "Member"}
+    _output, stats = job("roster", clickhouse_cloud_purge="", **variables)
+    assert stats["clickhouse_cloud_result"]["changes"] == {"alice@example.com": "created"}
+    _output, stats = job("roster", clickhouse_cloud_purge="true", **variables)
+    assert stats["clickhouse_cloud_result"]["changes"] == {"zoe@example.com": "deleted"}
+    assert [invitation["email"] for invitation in simulator.invitations] == ["erin@example.com", "alice@example.com"]
+
+
+def test_what_was_done_is_handed_on_although_the_job_failed(job, simulator):
+    simulator.order_fault("status", operation="create_invitation", status=400, body="envelope", times=None, skip=1)
+    _output, stats = job(
+        "roster",
+        status=2,
+        clickhouse_cloud_invitations=[{"email": "alice@example.com"}, {"email": "bob@example.com"}],
+        clickhouse_cloud_role="developer",
+    )
+    result = stats["clickhouse_cloud_result"]
+    assert result["failed"]
+    assert result["changed"]
+    assert result["changes"] == {"alice@example.com": "created", "bob@example.com": "failed"}
+    assert "bob@example.com" in result["msg"]
+
+
+# --- the report -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def people(simulator):
+    simulator.invite("alice@example.com", role_names=["Developer", "Billing"])
+    simulator.invite("bob@example.com", role_names=["Developer"], expired=True)
+    simulator.invite("carol@example.com", role_names=["Developer"], expires_in=3600 * 40)
+    simulator.add_member("dave@example.com", role_names=["Admin"])
+
+
+def table(output):
+    """The lines of the report as the job's output shows them, in columns, the times left out."""
+    lines = re.search(r'"msg": \[\n(.*?)\n    \]', output, re.DOTALL)[1].splitlines()
+    rows = [re.split(r"  +", line.strip().strip('",')) for line in lines]
+    return [row[:3] + row[5:] for row in rows[1:-1]], rows[-1][0]
+
+
+@pytest.mark.usefixtures("people")
+@pytest.mark.parametrize("timestamps", ["offset", "garbage"])
+def test_the_report_shows_who_is_invited(job, simulator, timestamps):
+    simulator.configure(timestamps=timestamps)
+    output, stats = job("report", ["--check", "--limit", "db1.example.com"], inventory=HOSTS)
+    readable = timestamps != "garbage"
+    expected = [
+        ["alice@example.com", "waiting", "Billing, Developer"],
+        ["bob@example.com", "expired" if readable else "waiting", "Developer"],
+        ["carol@example.com", "expires soon" if readable else "waiting", "Developer"],
+    ]
+    rows, summary = table(output)
+    assert rows == expected
+    assert summary == ("expired: 1, expires soon: 1, waiting: 1" if readable else "waiting: 3")
+    report = stats["clickhouse_cloud_report"]["people"]
+    assert [[person["email"], person["status"], ", ".join(person["roles"])] for person in report] == expected
+    first = simulator.invitations[0]
+    assert (report[0]["until"], report[0]["since"]) == (first["expireAt"], first["createdAt"])
+
+
+@pytest.mark.usefixtures("people")
+def test_the_report_compares_with_a_roster(job):
+    roster = [{"email": f"{name}@example.com"} for name in ("Bob", "carol", "dave", "erin")]
+    output, stats = job("report", clickhouse_cloud_invitations=roster, clickhouse_cloud_soon=24)
+    rows, summary = table(output)
+    assert rows == [
+        ["alice@example.com", "waiting", "Billing, Developer", "not on the roster"],
+        ["bob@example.com", "expired", "Developer"],
+        ["carol@example.com", "waiting", "Developer"],
+        ["dave@example.com", "joined", "Admin"],
+        ["erin@example.com", "never invited", "-"],
+    ]
+    assert summary == "expired: 1, joined: 1, never invited: 1, waiting: 2"
+    report = stats["clickhouse_cloud_report"]
+    assert [person["listed"] for person in report["people"]] == [False, True, True, True, True]
+    assert report["summary"] == {"expired": 1, "joined": 1, "never invited": 1, "waiting": 2}
+
+
+def test_the_report_of_nobody(job):
+    output, stats = job("report", clickhouse_cloud_invitations="")
+    assert "nobody is invited" in output
+    assert stats == {"clickhouse_cloud_report": {"people": [], "summary": {}}}
