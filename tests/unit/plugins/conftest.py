@@ -1,0 +1,123 @@
+# Copyright: Contributors to the clickhouse.cloud collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from types import SimpleNamespace
+
+import pytest
+import requests
+from ansible.module_utils import basic
+from ansible.module_utils.common import warnings
+from ansible_collections.clickhouse.cloud.plugins.module_utils import _apply, _client
+from ansible_collections.clickhouse.cloud.plugins.module_utils._client import Client, Settings
+from ansible_collections.clickhouse.cloud.plugins.module_utils._cloud import Cloud
+
+from .records import KEY, ORGANIZATION, SECRET
+from .scripted import Api, Clock
+
+try:
+    from ansible.module_utils.testing import patch_module_args
+except ImportError:  # ansible-core < 2.19
+
+    @contextlib.contextmanager
+    def patch_module_args(args):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": args}).encode())
+            yield
+
+
+SETTINGS = Settings(
+    api_key=KEY,
+    api_secret=SECRET,
+    api_url="https://api.example.com",
+    timeout=30,
+    retry_timeout=120,
+    verify=True,
+    key_origin="the option api_key",
+    secret_origin="the option api_secret",
+)
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch):
+    """No test sees the variables of whoever runs it."""
+    for name in os.environ:
+        if name.startswith("CLICKHOUSE") or name.lower().endswith(("_proxy", "_ca_bundle")):
+            monkeypatch.delenv(name)
+    return monkeypatch
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that waits for nobody, and jitter that takes the longest."""
+    clock = Clock()
+    monkeypatch.setattr(_client, "time", clock)
+    monkeypatch.setattr(_apply, "time", clock)
+    monkeypatch.setattr(_client, "random", SimpleNamespace(uniform=lambda _shortest, longest: longest))
+    return clock
+
+
+@pytest.fixture
+def api(clock, monkeypatch):
+    """The scripted API, in place of the wire. What a test expects has to come."""
+    api = Api(clock)
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", api.send)
+    yield api
+    assert not api.script, "these calls did not come"
+
+
+@pytest.fixture
+def settings():
+    return SETTINGS
+
+
+@pytest.fixture
+def client(api, settings):  # noqa: ARG001
+    return Client(settings)
+
+
+@pytest.fixture
+def cloud(client):
+    return Cloud(client, ORGANIZATION)
+
+
+def _text_of(warning):
+    """The text of a warning, which ansible-core >= 2.19 returns as an event."""
+    return warning if isinstance(warning, str) else warning["event"]["msg"]
+
+
+class Runner:
+    """Runs a module as Ansible does, and returns what it prints, less the arguments it was given."""
+
+    def __init__(self, capsys):
+        self.capsys = capsys
+        self.printed = ""
+
+    def __call__(self, module, options, *, check_mode=False, diff=False):
+        warnings._global_warnings.clear()
+        arguments = {**options, "_ansible_check_mode": check_mode, "_ansible_diff": diff}
+        with patch_module_args(arguments), pytest.raises(SystemExit) as ended:
+            module.main()
+        self.printed = self.capsys.readouterr().out
+        result = json.loads(self.printed)
+        assert ended.value.code == (1 if result.get("failed") else 0)
+        result.pop("invocation", None)
+        if "warnings" in result:  # ansible-core >= 2.19 gives each as an event
+            result["warnings"] = [
+                each if isinstance(each, str) else each["event"]["msg"] for each in result["warnings"]
+            ]
+        return result
+
+
+@pytest.fixture
+def run(api, capsys):  # noqa: ARG001
+    return Runner(capsys)
+
+
+@pytest.fixture
+def credentials():
+    return {"api_key": KEY, "api_secret": SECRET, "organization_id": ORGANIZATION}

@@ -1,0 +1,125 @@
+# Copyright: Contributors to the clickhouse.cloud collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.clickhouse.cloud.plugins.modules import invitation_info
+
+from ..records import (
+    ALICE,
+    BOB,
+    CAROL,
+    DAVE,
+    HOUR,
+    expired_record,
+    invitation_record,
+    invitation_result,
+    member_record,
+    member_result,
+    uid,
+)
+from ..scripted import refusal
+
+WAITING = invitation_record(CAROL, number=1)
+LATE = expired_record(email=ALICE, number=2)
+OLDER = invitation_record(BOB, roles=None, number=3, left=HOUR)
+FOUND = (WAITING, LATE, OLDER)
+
+
+def ids(answer):
+    return [each["id"] for each in answer["invitations"]]
+
+
+def test_everybody_sorted_by_email(run, api, credentials):
+    api.invitations(*FOUND)
+    assert run(invitation_info, credentials) == {
+        "changed": False,
+        "invitations": [
+            invitation_result(LATE, expired=True),
+            invitation_result(OLDER),
+            invitation_result(WAITING),
+        ],
+        "api": {"requests": 1, "retries": 0, "waited": 0.0},
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"status": "all"}, [2, 3, 1]),
+        ({"status": "pending"}, [3, 1]),
+        ({"status": "expired"}, [2]),
+        ({"emails": [" Carol@Example.COM ", DAVE]}, [1]),
+        ({"email": [BOB]}, [3]),
+        ({"emails": f"{ALICE},{BOB}"}, [2, 3]),
+        ({"emails": [ALICE, CAROL], "status": "pending"}, [1]),
+        ({"emails": ["", " "]}, []),
+        ({"emails": []}, []),
+        ({"emails": None}, [2, 3, 1]),
+    ],
+)
+def test_filters(run, api, credentials, options, expected):
+    api.invitations(*FOUND)
+    assert ids(run(invitation_info, {**credentials, **options})) == [uid(number) for number in expected]
+
+
+def test_twins_the_older_one_first(run, api, credentials):
+    api.invitations(invitation_record(number=8), invitation_record(number=9, age=2 * HOUR), invitation_record(number=7))
+    assert ids(run(invitation_info, credentials)) == [uid(7), uid(8), uid(9)]
+
+
+@pytest.mark.parametrize(
+    ("emails", "expected"), [(None, [ALICE, BOB]), ([BOB.upper(), CAROL], [BOB])], ids=["everybody", "named"]
+)
+def test_members_cost_one_request_more(run, api, credentials, emails, expected):
+    bob, alice = member_record(BOB), member_record(ALICE, roles=None)
+    api.invitations()
+    api.members(bob, alice)
+    answer = run(invitation_info, {**credentials, "members": True, "emails": emails})
+    assert answer["members"] == [member_result(each) for each in (alice, bob) if each["email"] in expected]
+    assert answer["api"]["requests"] == 2
+
+
+def test_members_that_the_key_may_not_list_are_a_failure(run, api, credentials):
+    api.invitations()
+    api.members(answer=refusal(403))
+    answer = run(invitation_info, {**credentials, "members": True})
+    assert answer["failed"]
+    assert answer["error"]["status"] == 403
+
+
+class TestById:
+    def test_found(self, run, api, credentials):
+        record = invitation_record(number=5)
+        api.get(5, record)
+        answer = run(invitation_info, {**credentials, "invitation_id": uid(5).upper()})
+        assert answer["invitations"] == [invitation_result(record)]
+        assert answer["api"]["requests"] == 1
+
+    @pytest.mark.parametrize("status", [400, 404])
+    def test_unknown(self, run, api, credentials, status):
+        api.get(5, refusal(status))
+        api.invitations(*FOUND)
+        assert ids(run(invitation_info, {**credentials, "invitation_id": uid(5)})) == []
+
+    @pytest.mark.parametrize(
+        ("options", "words"),
+        [
+            ({"invitation_id": "5"}, "invitation_id: '5' is not a UUID"),
+            ({"invitation_id": uid(5), "emails": [ALICE]}, "mutually exclusive"),
+            ({"invitation_id": uid(5), "status": "pending"}, "mutually exclusive"),
+            ({"emails": ["alice"]}, "emails: 'alice' is not an email address."),
+            ({"status": "gone"}, "status"),
+        ],
+    )
+    def test_refused_by_name_before_any_request(self, run, credentials, options, words):
+        answer = run(invitation_info, {**credentials, **options})
+        assert answer["failed"]
+        assert words in answer["msg"]
+
+
+def test_check_mode_reads_the_same(run, api, credentials):
+    for _ in range(2):
+        api.invitations(*FOUND)
+    assert run(invitation_info, credentials) == run(invitation_info, credentials, check_mode=True)

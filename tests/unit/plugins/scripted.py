@@ -1,0 +1,127 @@
+# Copyright: Contributors to the clickhouse.cloud collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An API that follows a script: it fails the test on any call but the next one of the script."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from dataclasses import dataclass, field
+from email.utils import format_datetime
+
+import pytest
+import requests
+import urllib3
+
+from .records import BELOW, KEY, NOW, SECRET, role_record, uid
+
+REQUEST_ID = uid(0xF)
+DATE = {"Date": format_datetime(NOW, usegmt=True)}
+
+
+class Clock:
+    """Stands in for the module ``time``: sleeping is told, and takes no time."""
+
+    def __init__(self):
+        self.now = 1000.0
+        self.slept = []
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@dataclass
+class Answer:
+    """An HTTP answer that ``takes`` so many seconds."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    reason: str = ""
+    takes: float = 0.0
+
+    def to(self, request):
+        response = requests.Response()
+        response.status_code = self.status
+        response.reason = self.reason
+        response.headers.update({**DATE, **self.headers})
+        response.raw = urllib3.HTTPResponse(io.BytesIO(self.body), preload_content=False, status=self.status)
+        response.request = request
+        response.url = request.url
+        return response
+
+
+def result(value, status=200, **more):
+    """A success in the API's envelope."""
+    return Answer(status, json.dumps({"status": status, "requestId": REQUEST_ID, "result": value}).encode(), **more)
+
+
+def done(**more):
+    """A success without a result, as for DELETE."""
+    return Answer(200, json.dumps({"status": 200, "requestId": REQUEST_ID}).encode(), **more)
+
+
+def refusal(status, error="the API's own words", **more):
+    """A failure in the API's envelope."""
+    return Answer(status, json.dumps({"status": status, "requestId": REQUEST_ID, "error": error}).encode(), **more)
+
+
+def lost():
+    """The connection breaks before the answer."""
+    return requests.exceptions.ConnectionError("Connection aborted")
+
+
+class Api:
+    """Plays the script that a test writes, one line a call, in this order and no other."""
+
+    def __init__(self, clock):
+        self.clock = clock
+        self.script = []
+        self.requests = []
+
+    def expect(self, method, path, answer, body=None):
+        """The next call, below the organization unless the path begins with /v1."""
+        self.script.append((method, path if path.startswith("/v1") else BELOW + path, body, answer))
+
+    def invitations(self, *records, answer=None):
+        self.expect("GET", "/invitations", answer or result(records))
+
+    def members(self, *records, answer=None):
+        self.expect("GET", "/members", answer or result(records))
+
+    def roles(self, *roles, answer=None):
+        self.expect("GET", "/roles", answer or result([role_record(role) for role in roles]))
+
+    def create(self, answer, email, role=None, roles=()):
+        body = {"email": email, **({"role": role} if role else {"assignedRoleIds": sorted(each.id for each in roles)})}
+        self.expect("POST", "/invitations", result(answer) if isinstance(answer, dict) else answer, body)
+
+    def get(self, number, answer):
+        self.expect("GET", f"/invitations/{uid(number)}", result(answer) if isinstance(answer, dict) else answer)
+
+    def delete(self, number, answer=None):
+        self.expect("DELETE", f"/invitations/{uid(number)}", answer or done())
+
+    def send(self, request, **options):
+        """Takes the place of an adapter's method that puts a request on the wire."""
+        body = json.loads(request.body) if request.body else None
+        call = (request.method, request.path_url, body)
+        if not self.script:
+            pytest.fail(f"one call too many: {call}")
+        *expected, answer = self.script.pop(0)
+        if call != tuple(expected):
+            pytest.fail(f"{call} instead of {tuple(expected)}")
+        token = base64.b64encode(f"{KEY}:{SECRET}".encode()).decode()
+        assert request.headers["Authorization"] == f"Basic {token}"
+        assert options["timeout"]
+        self.requests.append((request, options))
+        if isinstance(answer, BaseException):
+            raise answer
+        self.clock.now += answer.takes
+        return answer.to(request)
