@@ -33,7 +33,7 @@ class Contestant:
 def fastest(contestants: Sequence[Contestant], environment: Mapping[str, str], turns: int) -> dict[str, float]:
     """Run all in turn, so often, and tell each one's fastest time in seconds: machines drift."""
     times: dict[str, float] = {}
-    for _ in range(turns):
+    for _turn in range(turns):
         for contestant in contestants:
             contestant.prepare()
             started = time.perf_counter()

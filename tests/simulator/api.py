@@ -122,7 +122,7 @@ def _body() -> object:
 
 
 def _is_authorized(header: str, key: str, secret: str) -> bool:
-    scheme, _, credentials = header.partition(" ")
+    scheme, _separator, credentials = header.partition(" ")
     try:
         given = base64.b64decode(credentials.strip(), validate=True)
     except (binascii.Error, ValueError):

@@ -133,7 +133,7 @@ class _Handler(WSGIRequestHandler):
         self.connection.settimeout(0.2)
         with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
-            for _ in range(1024):
+            for _try in range(1024):
                 if not self.connection.recv(65_536):
                     break
 

@@ -34,7 +34,7 @@ def start(*arguments):
 
 
 def exports(process):
-    lines = [process.stdout.readline() for _ in range(4)]
+    lines = [process.stdout.readline() for _time in range(4)]
     return dict(re.fullmatch(r"export (CLICKHOUSE_CLOUD_\w+)=([\w.:/-]+)\n", line).groups() for line in lines)
 
 
@@ -47,7 +47,7 @@ def test_it_serves_until_it_is_interrupted(ending):
         path = f"{url}/v1/organizations/{environment['CLICKHOUSE_CLOUD_ORGANIZATION_ID']}/invitations"
         with requests.Session() as session:
             session.trust_env = False
-            answers = [session.get(path, auth=auth, timeout=5) for _ in range(3)]
+            answers = [session.get(path, auth=auth, timeout=5) for _time in range(3)]
             assert [answer.status_code for answer in answers] == [200, 200, 429]
             assert [i["email"] for i in answers[0].json()["result"]] == [
                 "person00001@example.com",

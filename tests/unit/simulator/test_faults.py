@@ -22,7 +22,7 @@ def create(api):
 
 def test_a_fault_fires_as_often_as_ordered(api, simulator):
     simulator.order_fault("status", status=500, operation="list_invitations", times=2, skip=1)
-    statuses = [api.raw("GET", "/invitations").status_code for _ in range(4)]
+    statuses = [api.raw("GET", "/invitations").status_code for _time in range(4)]
     assert statuses == [200, 500, 500, 200]
     assert simulator.waiting_faults == []
 
@@ -40,7 +40,7 @@ def test_faults_fire_in_the_order_ordered(api, simulator):
     simulator.order_fault("status", status=503)
     assert api.raw("GET", "/members").status_code == 200, "the first one waits, and the others with it"
     assert api.raw("GET", "/roles").status_code == 502
-    assert [api.raw("GET", "/members").status_code for _ in range(3)] == [500, 503, 200]
+    assert [api.raw("GET", "/members").status_code for _time in range(3)] == [500, 503, 200]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -149,7 +149,7 @@ def test_drip_headers(api, simulator):
     simulator.order_fault("drip_headers", interval=0.05)
     with socket.create_connection(("127.0.0.1", int(simulator.url.rpartition(":")[2])), timeout=5) as connection:
         connection.sendall(b"GET /v1/organizations HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert [len(connection.recv(65_536)) for _ in range(3)] == [1, 1, 1]
+        assert [len(connection.recv(65_536)) for _time in range(3)] == [1, 1, 1]
 
 
 def test_drip_body(api, simulator):
@@ -175,7 +175,7 @@ def test_interim(simulator):
     simulator.order_fault("interim", interval=0.001)
     with socket.create_connection(("127.0.0.1", int(simulator.url.rpartition(":")[2])), timeout=5) as connection:
         connection.sendall(b"GET /v1/organizations HTTP/1.1\r\nHost: x\r\n\r\n")
-        text = b"".join(connection.recv(65_536) for _ in range(5))
+        text = b"".join(connection.recv(65_536) for _time in range(5))
     assert text.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n")
 
 
@@ -270,7 +270,7 @@ def test_late_by_reads(api, simulator):
     with pytest.raises(requests.ConnectionError):
         create(api)
     assert simulator.emails == []
-    assert [len(api.list()) for _ in range(3)] == [0, 0, 1]
+    assert [len(api.list()) for _time in range(3)] == [0, 0, 1]
     assert len(simulator.emails) == 1
 
 
@@ -404,7 +404,7 @@ def test_faults_and_keep_alive_do_not_mix_up_answers(simulator):
 
     def work():
         connection = http.client.HTTPConnection(simulator.url.removeprefix("http://"), timeout=5)
-        for _ in range(20):
+        for _time in range(20):
             connection.request("GET", "/v1/nothing")
             response = connection.getresponse()
             body = response.read()
@@ -412,7 +412,7 @@ def test_faults_and_keep_alive_do_not_mix_up_answers(simulator):
             assert response.status == 503 or json.loads(body)["status"] == response.status
         connection.close()
 
-    threads = [threading.Thread(target=work) for _ in range(5)]
+    threads = [threading.Thread(target=work) for _time in range(5)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -115,7 +115,7 @@ def test_http_1_0_closes(simulator):
 
 
 def test_a_client_that_goes_away_does_no_harm(api, simulator):
-    for _ in range(20):
+    for _time in range(20):
         with connect(simulator) as connection:
             connection.sendall(HEAD[:20])
     assert api.list() == []
@@ -169,7 +169,7 @@ def test_whatever_is_sent_the_answer_is_json(simulator, method, segments, query,
         connection.sendall(b"\r\n".join([*lines, b"", body]))
         connection.shutdown(socket.SHUT_WR)
         received = b"".join(iter(lambda: connection.recv(65_536), b""))
-    head, _, answer = received.partition(b"\r\n\r\n")
+    head, _blank_line, answer = received.partition(b"\r\n\r\n")
     status = int(head.split()[1])
     assert status < 500 or status == 505
     assert b"\r\nContent-Type: application/json; charset=utf-8" in head
@@ -185,7 +185,7 @@ def test_whatever_bytes_come_the_answer_is_json(simulator, data):
         connection.shutdown(socket.SHUT_WR)
         received = b"".join(iter(lambda: connection.recv(65_536), b""))
     if received:
-        head, _, answer = received.partition(b"\r\n\r\n")
+        head, _blank_line, answer = received.partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 4")
         assert json.loads(answer)["status"] == int(head.split()[1])
 

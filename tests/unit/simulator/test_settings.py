@@ -242,12 +242,12 @@ def test_the_documented_rate_limit_holds_by_default():
 )
 def test_a_rate_limit_for_ten_seconds(api, simulator, limit, statuses):
     simulator.configure(rate_limit=limit)
-    assert [api.raw("GET", "/roles").status_code for _ in range(2)] == statuses
+    assert [api.raw("GET", "/roles").status_code for _time in range(2)] == statuses
 
 
 def test_the_rate_limit_says_when_it_ends(api, simulator):
     simulator.configure(rate_limit="3/1.5")
-    assert [api.raw("GET", "/invitations").status_code for _ in range(3)] == [200] * 3
+    assert [api.raw("GET", "/invitations").status_code for _time in range(3)] == [200] * 3
     refused = api.raw("GET", "/members")
     assert api.validate(refused, "list_members")["error"] == "TOO_MANY_REQUESTS"
     assert refused.status_code == 429
@@ -256,7 +256,7 @@ def test_the_rate_limit_says_when_it_ends(api, simulator):
     reset = float(api.raw("GET", "/nothing").headers["X-RateLimit-Reset"])
     assert 0 < reset < 1.5
     time.sleep(reset + 0.01)
-    assert [api.raw("GET", "/invitations").status_code for _ in range(4)] == [200] * 3 + [429]
+    assert [api.raw("GET", "/invitations").status_code for _time in range(4)] == [200] * 3 + [429]
     simulator.configure(rate_limit="0")
     assert api.list() == []
 
