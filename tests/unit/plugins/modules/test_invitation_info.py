@@ -120,6 +120,6 @@ class TestById:
 
 
 def test_check_mode_reads_the_same(run, api, credentials):
-    for _ in range(2):
+    for _time in range(2):
         api.invitations(*FOUND)
     assert run(invitation_info, credentials) == run(invitation_info, credentials, check_mode=True)

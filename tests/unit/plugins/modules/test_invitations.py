@@ -229,7 +229,7 @@ def test_one_refusal_does_not_stop_the_others(run, api, credentials):
     api.members()
     api.create(refusal(400, "no more of that domain"), ALICE, role="admin")
     api.create(bob, BOB, role="admin")
-    for _ in range(2):
+    for _time in range(2):
         api.invitations(bob)
         api.members()
     answer = run(invitations, {**credentials, "emails": [ALICE, BOB], "role": "admin"}, diff=True)
