@@ -65,10 +65,11 @@ class Runner:
     def __call__(self, module, *, check=False, **options):
         """The result of a module as Ansible gets it, its warnings as texts. Always with ``--diff``."""
         arguments = {**self.common, **options, "_ansible_check_mode": check, "_ansible_diff": True}
-        output = run_module(module, {name: value for name, value in arguments.items() if value is not ...})
+        output, log = run_module(module, {name: value for name, value in arguments.items() if value is not ...})
         token = base64.b64encode(f"{self.simulator.key}:{self.simulator.secret}".encode()).decode()
         for secret in (self.simulator.key, self.simulator.secret, token):
             assert secret not in output
+            assert secret not in log
         result = json.loads(output)
         result["warnings"] = [warning_text(warning) for warning in result.get("warnings", [])]
         check_result(result)
@@ -95,18 +96,20 @@ class Runner:
 
 
 def run_module(module, arguments):
-    """What a module prints."""
+    """What a module prints, and what it logs."""
     output = io.StringIO()
+    logged = []
     payload = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode()
     with (
         mock.patch.object(basic, "_ANSIBLE_ARGS", payload),
         mock.patch.object(basic, "_ANSIBLE_PROFILE", "legacy", create=True),
+        mock.patch.object(basic.AnsibleModule, "log", lambda _module, *parts, **_rest: logged.extend(parts)),
         contextlib.redirect_stdout(output),
         contextlib.suppress(SystemExit),
     ):
         importlib.import_module(f"{MODULES}.{module}").main()
     warnings._global_warnings.clear()
-    return output.getvalue()
+    return output.getvalue(), str(logged)
 
 
 def warning_text(warning):
