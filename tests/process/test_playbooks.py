@@ -25,6 +25,7 @@ all:
   vars:
     ansible_become: true
     ansible_become_exe: /nowhere/sudo
+    ansible_become_user: somebody
     ansible_connection: ssh
     ansible_python_interpreter: /nowhere/python
     ansible_shell_type: powershell
@@ -86,7 +87,7 @@ def job(simulator, tmp_path):
         ((), HOSTS, {}),
         (("--limit", "db2.example.com"), HOSTS, {}),
         (("--limit", "db1.example.com,localhost"), LOCALHOST_ELSEWHERE, {}),
-        (("--connection", "ssh", "--become", "--user", "nobody"), None, {"ANSIBLE_BECOME_EXE": "/nowhere/sudo"}),
+        (("--connection", "ssh", "--become", "--become-user", "somebody", "--user", "somebody"), None, {}),
         ((), HOSTS, {"ANSIBLE_STRATEGY": "free"}),
     ],
     ids=["hosts", "limit", "localhost-elsewhere", "connection", "free-strategy"],
