@@ -14,8 +14,11 @@ import textwrap
 from pathlib import Path
 
 import pytest
+import trustme
 import yaml
+from ansible_collections.clickhouse.cloud.plugins.module_utils import _apply, _client, _module
 from simulator import Simulator
+from whole.harness import Runner, SkippingClock, run_module
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDES = ROOT / "docs/docsite/rst"
@@ -27,19 +30,18 @@ def blocks(page, language):
     text = page.read_text()
     if page.suffix == ".md":
         return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    found = re.findall(rf"^\.\. code-block:: {language}\n\n((?: +.*\n|\n)+)", text, re.MULTILINE)
+    found = re.findall(rf"^\.\. code-block:: {re.escape(language)}\n\n((?: +.*\n|\n)+)", text, re.MULTILINE)
     return [textwrap.dedent(block).strip("\n") + "\n" for block in found]
 
 
 def table(page, header):
-    """The rows of the one table of a page that has this header, each a list of its cells' text."""
+    """The rows of the tables of a page that have this header, each a list of its cells' text."""
     if page.suffix == ".md":
         rows = re.search(rf"^\| {re.escape(header)} .*\n\|[-|]+\|\n((?:\|.*\n)+)", page.read_text(), re.MULTILINE)[1]
         return [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows.splitlines()]
-    rows = re.findall(r"^ +\* - (.*\n(?: +- .*\n)+)", page.read_text(), re.MULTILINE)
-    rows = [[cell.strip() for cell in re.split(r"\n +- ", row)] for row in rows]
-    start = next(index for index, row in enumerate(rows) if row[0] == header)
-    return [row for row in rows[start + 1 :] if len(row) == len(rows[start])]
+    rows = re.findall(r"^   \* - (.+\n(?:     .+\n)*)", page.read_text(), re.MULTILINE)
+    rows = [[" ".join(cell.split()) for cell in row.split("\n     - ")] for row in rows]
+    return [row for row in rows if row[0] != header]
 
 
 def commands(page):
@@ -116,6 +118,17 @@ def documented():
     names = [f"clickhouse.cloud.{module}" for module in MODULES]
     output = subprocess.run(["ansible-doc", "--json", *names], check=True, capture_output=True, text=True).stdout
     return {name.rpartition(".")[2]: plugin["doc"] for name, plugin in json.loads(output).items()}
+
+
+@pytest.fixture
+def task(simulator, monkeypatch):
+    """Run a module without starting Ansible, and without waiting between retries."""
+    for name in simulator.environment:
+        monkeypatch.delenv(name, raising=False)
+    clock = SkippingClock()
+    monkeypatch.setattr(_client, "time", clock)
+    monkeypatch.setattr(_apply, "time", clock)
+    return Runner(simulator)
 
 
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("examples/**/*.md"), *GUIDES.glob("*.rst")})
@@ -201,7 +214,7 @@ def test_the_options_of_the_readme_are_those_of_the_modules(documented):
         assert value is None or default.startswith(f"`{json.dumps(value)}`")
 
 
-def test_the_actions_of_the_readme_are_those_of_the_modules(documented, play):
+def test_the_actions_of_the_readme_are_those_of_the_modules(play):
     result = play([{"clickhouse.cloud.invitations": {"emails": [], "state": "absent"}, "register": "roster"}])
     assert {row[0].strip("`") for row in table(README, "`action`")} | {"failed"} == set(result["roster"]["summary"])
 
@@ -254,31 +267,22 @@ FOUND = {
 }
 
 
-def test_every_case_of_the_lifecycle_guide(play, simulator):
-    rows = table(GUIDES / "guide_lifecycle.rst", "Found")
-    wanted = []
-    for number, (found, state, _action, _emails) in enumerate(rows):
-        email = f"person{number:02}@example.com"
-        FOUND[found](simulator, email)
-        state, _, renew_before = state.replace("``", "").partition(", renew_before: ")
-        options = {"email": email, "state": state, "roles": ["Developer"]}
-        wanted.append(options | ({"renew_before": renew_before} if renew_before else {}))
-    assert {row[0] for row in rows} == set(FOUND)
-    task = {
-        "clickhouse.cloud.invitation": {
-            "email": "{{ item.email }}",
-            "state": "{{ item.state }}",
-            "roles": "{{ item.roles }}",
-            "renew_before": "{{ item.renew_before | default(omit) }}",
-        },
-        "loop": wanted,
-        "register": "done",
-    }
-    results = play([task])["done"]["results"]
-    sent = [email["email"] for email in simulator.emails]
-    for row, options, result in zip(rows, wanted, results, strict=True):
-        action = f"``{result['action']}``" + (", with a warning" if result.get("warnings") else "")
-        assert [*row[:2], action, str(sent.count(options["email"]))] == row
+@pytest.mark.parametrize(
+    ("found", "wanted", "action", "emails"),
+    table(GUIDES / "guide_lifecycle.rst", "Found"),
+    ids=lambda cell: cell.replace("``", ""),
+)
+def test_every_case_of_the_lifecycle_guide(task, simulator, found, wanted, action, emails):
+    state, _separator, renew_before = wanted.replace("``", "").partition(", renew_before: ")
+    options = {"email": "alice@example.com", "state": state, "roles": ["Developer"]}
+    options |= {"renew_before": renew_before} if renew_before else {}
+    FOUND[found](simulator, "alice@example.com")
+    predicted = task("invitation", **options, check=True)
+    assert simulator.emails == []
+    result = task("invitation", **options)
+    assert f"``{result['action']}``" + (", with a warning" if result["warnings"] else "") == action
+    assert len(simulator.emails) == int(emails)
+    assert all(predicted[key] == result[key] for key in ("action", "changed", "diff"))
 
 
 def test_the_lifecycle_guide_sends_an_invitation_again(play, run, simulator):
@@ -312,3 +316,183 @@ def test_the_one_liners(run, simulator, tmp_path):
         "erin@example.com",
     ]
     assert len(simulator.emails) == 7
+
+
+# --- When something fails -------------------------------------------------------------------------------------------
+
+
+DOWN = {"times": None, "body": "envelope"}
+SECONDS = {"api_retry_timeout": 0.1}
+
+
+class Trouble:
+    """Gets the modules into trouble in every way that the guide on failures has a row for."""
+
+    def __init__(self, task, simulator, monkeypatch, folder):
+        self.task = task
+        self.simulator = simulator
+        self.monkeypatch = monkeypatch
+        self.folder = folder
+
+    def without_a_key(self):
+        return self.task.info(api_key=...)
+
+    def fault_and_invite(self, kind, operation="create_invitation", parameters=None, **options):
+        self.simulator.order_fault(kind, operation=operation, **(parameters or {}))
+        return self.task.present(**options)
+
+    def fault_and_list(self, kind, parameters=None, **options):
+        self.simulator.order_fault(kind, times=None, **(parameters or {}))
+        return self.task.info(**SECONDS, **options)
+
+    def configure_and_invite(self, settings, **options):
+        self.simulator.configure(**settings)
+        return self.task.present(**options)
+
+    def roles_of_one_name(self):
+        self.simulator.add_role("Reader")
+        self.simulator.add_role("reader")
+        return self.task.present(roles=["READER"])
+
+    def replace(self, times):
+        self.simulator.invite("ann@example.com", role_names=["Billing"])
+        refusal = {"status": 400, "body": "envelope", "times": times}
+        return self.fault_and_invite("status", parameters=refusal, roles=["Developer"])
+
+    def invited_by_someone_else_meanwhile(self):
+        self.simulator.order_fault(
+            "race", operation="create_invitation", action="invite", email="ann@example.com", role_names=["Billing"]
+        )
+        return self.fault_and_invite("disconnect", roles=["Developer"])
+
+    def two_to_revoke(self):
+        self.simulator.invite("ann@example.com", role_names=["Billing"])
+        self.simulator.invite("ann@example.com", role_names=["Admin"])
+        self.simulator.order_fault("status", operation="delete_invitation", status=400, body="envelope", skip=1)
+        return self.task.absent()
+
+    def roster_without_permission(self):
+        self.simulator.order_fault("status", operation="create_invitation", status=403, **DOWN)
+        return self.task.roster("ann@example.com", "bob@example.com")
+
+    def untrusted(self):
+        certificate = trustme.CA().issue_cert("127.0.0.1")
+        certificate.private_key_and_cert_chain_pem.write_to_path(self.folder / "certificate")
+        with Simulator(tls=(str(self.folder / "certificate"), None)) as simulator:
+            return self.task.info(api_url=simulator.url)
+
+    def behind_a_proxy(self):
+        self.monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+        return self.task.info(api_url="https://api.example.com", **SECONDS)
+
+    def requests_is(self, name, value):
+        self.monkeypatch.setattr(_module, name, value)
+        output, _log = run_module("invitation_info", {})
+        return {"warnings": [], **json.loads(output)}
+
+    def member_with_other_roles(self):
+        self.simulator.add_member("ann@example.com", role_names=["Billing"])
+        return self.task.present(roles=["Developer"])
+
+    def roles_that_cannot_be_compared(self):
+        self.simulator.invite("ann@example.com", role="admin")
+        return self.configure_and_invite({"organization_era": "migrated_frozen"})
+
+    def invited(self, *people, **options):
+        for person in people:
+            self.simulator.invite("ann@example.com", **person)
+        return self.task.present(roles=["Developer"], **options)
+
+    def after_a_long_wait(self):
+        self.simulator.order_fault("rate_limited", headers={"X-RateLimit-Reset": "60"})
+        return self.task.info()
+
+
+OTHER_ORGANIZATION = "11111111-1111-4111-8111-111111111111"
+SAYS = {
+    "Missing: api_key (CLICKHOUSE_CLOUD_API_KEY or CLICKHOUSE_TOKEN_KEY)": lambda be: be.without_a_key(),
+    "email: ... is not an email address": lambda be: be.task.present("ann"),
+    "organization_id, from ...: ... is not a UUID": lambda be: be.task.info(organization_id="ours"),
+    "renew_before: ... is not a duration": lambda be: be.task.present(renew_before="soon"),
+    "api_timeout: ... is not a finite, positive number of seconds": lambda be: be.task.info(api_timeout=0),
+    "api_url: plain http would show the key to the network": lambda be: be.task.info(api_url="http://example.com"),
+    "api_url: it must not hold credentials": lambda be: be.task.info(api_url="https://me:us@example.com"),
+    "ca_path: there is nothing at ...": lambda be: be.task.info(ca_path="/nowhere"),
+    "roles: the organization has no role ...; its roles are: ...": lambda be: be.task.present(roles=["Pilot"]),
+    "roles: ... is the name of several roles: ...": lambda be: be.roles_of_one_name(),
+    "roles: an entry is blank": lambda be: be.task.present(roles=["Developer", ""]),
+    "... is listed twice with different roles: ...": lambda be: be.task.roster(
+        {"email": "ann@example.com", "role": "admin"}, {"email": "Ann@example.com", "role": "developer"}
+    ),
+    "purge: the roster is empty": lambda be: be.task.roster(purge=True),
+    "Failed to import the required Python library (requests >= 2.28)": lambda be: be.requests_is(
+        "REQUESTS_IMPORT_ERROR", "no module named requests"
+    ),
+    "The Python library requests is too old": lambda be: be.requests_is("requests_version", lambda: (2, 27)),
+    "ClickHouse Cloud refused the API key (401, ...)": lambda be: be.task.info(api_secret="wrong"),
+    "the API key lacks a permission (403, ...)": lambda be: be.configure_and_invite({"forbidden": True}),
+    "ClickHouse Cloud found no such organization (404, ...)": lambda be: be.task.info(
+        organization_id=OTHER_ORGANIZATION
+    ),
+    "ClickHouse Cloud refused it (400, ...)": lambda be: be.fault_and_invite(
+        "status", parameters={"status": 400, "body": "envelope"}
+    ),
+    "this organization has moved to custom roles: use roles instead of role": lambda be: be.configure_and_invite(
+        {"organization_era": "migrated_refuses"}
+    ),
+    "... was invited with other roles (...) than asked for (...)": lambda be: be.invited_by_someone_else_meanwhile(),
+    "ClickHouse Cloud's rate limit for the API key is reached, wait ... s (429, ...)": lambda be: be.fault_and_list(
+        "rate_limited", {"headers": {"X-RateLimit-Reset": "600"}}
+    ),
+    "ClickHouse Cloud or a gateway before it is in trouble (503, ...)": lambda be: be.fault_and_list("status"),
+    "the earlier invitation of ..., with ..., was put back, which sent an email": lambda be: be.replace(1),
+    "... has no invitation now: the earlier invitation of ..., with ..., was revoked and could not be put back": (
+        lambda be: be.replace(None)
+    ),
+    "whether ... was invited is not known: run this again, it looks first": lambda be: be.fault_and_invite(
+        "status", parameters={"status": 503, "times": None}
+    ),
+    "... of the ... invitations of ... were revoked": lambda be: be.two_to_revoke(),
+    "Not attempted after an earlier failure": lambda be: be.roster_without_permission(),
+    "no whole answer from ... within ... s": lambda be: be.fault_and_list("delay", api_timeout=0.1),
+    "there is no host ... that can be found": lambda be: be.task.info(api_url="https://nowhere.invalid", **SECONDS),
+    "... refused the connection": lambda be: be.task.info(api_url="https://127.0.0.1:1", **SECONDS),
+    "the connection to ... broke": lambda be: be.fault_and_list("disconnect"),
+    "the certificate of ... is not trusted": lambda be: be.untrusted(),
+    "the proxy did not let it through": lambda be: be.behind_a_proxy(),
+    "the answer is not one of ClickHouse Cloud's": lambda be: be.fault_and_list("body"),
+    "the answer is a redirect, which is not followed": lambda be: be.fault_and_list("redirect"),
+    "the answer cannot be read": lambda be: be.fault_and_list("endless"),
+    "... has joined already, with other roles (...) than those asked for (...)": (
+        lambda be: be.member_with_other_roles()
+    ),
+    "The API key may not list members": lambda be: be.configure_and_invite({"members_forbidden": True}),
+    "The roles of the invitation of ... cannot be compared with those asked for": (
+        lambda be: be.roles_that_cannot_be_compared()
+    ),
+    "... has another invitation, with other roles (...)": lambda be: be.invited(THESE, OTHER),
+    "renew_before (...) is ignored for ...": lambda be: be.invited(THESE, renew_before="30d"),
+    "Waited ... s in all for ClickHouse Cloud": lambda be: be.after_a_long_wait(),
+}
+
+
+@pytest.mark.parametrize("row", table(GUIDES / "guide_failures.rst", "It says"), ids=lambda row: row[0].strip("`"))
+def test_every_message_of_the_guide_on_failures(task, simulator, monkeypatch, tmp_path, row):
+    text = row[0].strip("`")
+    result = SAYS[text](Trouble(task, simulator, monkeypatch, tmp_path))
+    said = [result.get("msg", ""), *result["warnings"]]
+    pattern = ".+".join(re.escape(part) for part in text.split("..."))
+    assert any(re.search(pattern, sentence) for sentence in said), said
+
+
+def test_the_guide_on_failures_has_every_message_tried_here():
+    assert {row[0].strip("`") for row in table(GUIDES / "guide_failures.rst", "It says")} == set(SAYS)
+
+
+def test_the_playbook_of_the_guide_on_failures(play, simulator):
+    (tasks,) = map(yaml.safe_load, blocks(GUIDES / "guide_failures.rst", "yaml+jinja"))
+    simulator.order_fault("status", operation="create_invitation", status=400, body="envelope")
+    simulator.order_fault("rate_limited", headers={"X-RateLimit-Reset": "600"}, operation="list_roles")
+    defaults = {"group/clickhouse.cloud.all": {"api_retry_timeout": 1}}
+    play(tasks, module_defaults=defaults)
+    assert "ClickHouse Cloud refused it (400, " in play(tasks, module_defaults=defaults, status=2)
