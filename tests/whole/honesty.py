@@ -13,17 +13,17 @@ GONE = {"deleted", "absent"}
 def check_honest(simulator, result, before, email=None):
     """Nothing in a writing module's result is other than what the simulator now holds.
 
-    ``before`` is the simulator's ``state`` before the run; ``email`` is whom a result of ``invitation`` is about.
+    ``before`` is the simulator's ``state`` before the run; ``email`` is whom a task of ``invitation`` names, if any.
     """
     now = simulator.state
-    told = result.get("changes") if "summary" in result else [{**result, "email": email}]
+    told = result.get("changes") if "summary" in result else [{**result, "email": email and email.lower()}]
     for record in told or ():
         check_record(now, record)
     if result.get("failed"):
         return
     assert result["changed"] == (ids(before) != ids(now))
     for person in result.get("members", ()):
-        assert person in {member["email"] for member in now["members"]}
+        assert person in {member["email"].lower() for member in now["members"]}
 
 
 def check_record(state, record):
@@ -34,6 +34,8 @@ def check_record(state, record):
     if action in STANDING:
         assert invitation["id"] in live
         assert_same(invitation, theirs[invitation["id"]])
+    elif action in GONE and email is None:
+        assert invitation is None or invitation["id"] not in ids(state)
     elif action in GONE:
         assert not (theirs if state["settings"]["list_expired"] else live)
     elif action == "member":

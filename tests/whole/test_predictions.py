@@ -1,0 +1,62 @@
+# Copyright: Contributors to the clickhouse.cloud collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""On random organizations: what check mode predicts comes true, and doing it again changes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given
+from whole.harness import examples
+from whole.honesty import check_honest
+from whole.worlds import wishes, worlds
+
+
+def predicted_part(result):
+    """What check mode has to tell in advance."""
+    told = {key: result.get(key) for key in ("action", "changed", "diff", "warnings", "summary", "members", "member")}
+    changes = [(change["email"], change["action"]) for change in result.get("changes", ())]
+    return {**told, "changes": changes}
+
+
+@examples(250)
+@given(world=worlds, wish=wishes)
+def test_check_mode_predicts_what_comes(run, simulator, world, wish):
+    world.build(simulator)
+    options = wish.options_in(simulator)
+    before = simulator.state
+    predicted = run(wish.module, check=True, **options)
+    assert simulator.state["invitations"] == before["invitations"]
+    assert simulator.emails == []
+
+    real = run(wish.module, **options)
+    if predicted.get("failed"):
+        assert predicted["error"]["status"] is None  # a wish that contradicts itself
+        assert (real["msg"], real["error"]) == (predicted["msg"], predicted["error"])
+        assert simulator.emails == []
+        return
+    check_honest(simulator, real, before, options.get("email"))
+    if not refused_by_the_server(simulator):
+        assert not real.get("failed")
+        assert predicted_part(real) == predicted_part(predicted)
+
+
+def refused_by_the_server(simulator):
+    """Whether somebody could not be invited, for a reason that the server alone knows."""
+    return any(call["operation"] == "create_invitation" and call["status"] != 200 for call in simulator.requests)
+
+
+@examples(250)
+@given(world=worlds, wish=wishes)
+def test_three_runs_send_at_most_one_email_to_anybody(run, simulator, world, wish):
+    world.build(simulator)
+    options = wish.options_in(simulator)
+    first, *later = (run(wish.module, **options) for _ in range(3))
+    if first.get("failed"):
+        return
+    for result in later:
+        assert not result.get("failed")
+        assert not result["changed"]
+    sent = Counter(email["email"].lower() for email in simulator.emails)
+    assert all(number == 1 for number in sent.values())
