@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import trustme
 import yaml
-from ansible_collections.clickhouse.cloud.plugins.module_utils import _apply, _client, _module
+from ansible_collections.clickhouse.cloud.plugins.module_utils import _apply, _client, _module, _plan
 from simulator import Simulator
 from whole.harness import Runner, SkippingClock, run_module
 
@@ -39,9 +39,12 @@ def table(page, header):
     if page.suffix == ".md":
         rows = re.search(rf"^\| {re.escape(header)} .*\n\|[-|]+\|\n((?:\|.*\n)+)", page.read_text(), re.MULTILINE)[1]
         return [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows.splitlines()]
-    rows = re.findall(r"^   \* - (.+\n(?:     .+\n)*)", page.read_text(), re.MULTILINE)
-    rows = [[" ".join(cell.split()) for cell in row.split("\n     - ")] for row in rows]
-    return [row for row in rows if row[0] != header]
+    found = []
+    for text in page.read_text().split(".. list-table::")[1:]:
+        rows = re.findall(r"^   \* - (.+\n(?:     .+\n)*)", text, re.MULTILINE)
+        first, *rows = [[" ".join(cell.split()) for cell in row.split("\n     - ")] for row in rows]
+        found += rows if first[0] == header else []
+    return found
 
 
 def commands(page):
@@ -181,18 +184,17 @@ def test_the_tasks_of_the_readme_run(play, run, simulator, tmp_path):
     assert [invitation["email"] for invitation in simulator.invitations] == ["bob@example.com"]
 
 
-def test_the_commands_of_the_readme_run(run, simulator):
+def test_the_commands_of_the_readme_can_be_run():
     lines = [command for command, _output in commands(README)]
-    one_liners = [line for line in lines if line.startswith(("ansible ", "ansible-playbook "))]
-    assert len(one_liners) == 4
-    for line in one_liners:
-        run(line)
-    assert len(simulator.emails) == 1
-    assert simulator.invitations == []
+    tried = [command for command, _output in commands(GUIDES / "guide_adhoc.rst")]
+    assert {line for line in lines if line.startswith("ansible ")} <= set(tried)
     makefile = (ROOT / "Makefile").read_text()
     targets = [line.split()[1] for line in lines if line.startswith("make ")]
     assert targets == ["demo", "test"]
     assert all(f"\n{target}:" in makefile for target in targets)
+    playbooks = re.findall(r"^ansible-playbook clickhouse\.cloud\.(.*)", "\n".join(lines), re.MULTILINE)
+    assert playbooks
+    assert all((ROOT / f"playbooks/{name}.yml").is_file() for name in playbooks)
 
 
 def test_the_options_of_the_readme_are_those_of_the_modules(documented):
@@ -214,9 +216,8 @@ def test_the_options_of_the_readme_are_those_of_the_modules(documented):
         assert value is None or default.startswith(f"`{json.dumps(value)}`")
 
 
-def test_the_actions_of_the_readme_are_those_of_the_modules(play):
-    result = play([{"clickhouse.cloud.invitations": {"emails": [], "state": "absent"}, "register": "roster"}])
-    assert {row[0].strip("`") for row in table(README, "`action`")} | {"failed"} == set(result["roster"]["summary"])
+def test_the_actions_of_the_readme_are_those_of_the_modules():
+    assert [row[0].strip("`") for row in table(README, "`action`")] == list(_plan.ACTIONS)
 
 
 def test_what_ansible_prints_of_credentials(play, run):
@@ -285,14 +286,15 @@ def test_every_case_of_the_lifecycle_guide(task, simulator, found, wanted, actio
     assert all(predicted[key] == result[key] for key in ("action", "changed", "diff"))
 
 
-def test_the_lifecycle_guide_sends_an_invitation_again(play, run, simulator):
+def test_the_lifecycle_guide_sends_an_invitation_again(run, task, simulator):
     page = GUIDES / "guide_lifecycle.rst"
-    ((command, _output),) = commands(page)
     simulator.invite("alice@example.com", **THESE, created_ago=2 * HOUR, expires_in=7 * DAY - 2 * HOUR)
+    ((command, _output),) = commands(page)
     run(command)
     assert len(simulator.emails) == 1
-    tasks = yaml.safe_load(blocks(page, "yaml")[0])
-    play([task for task in tasks if "ansible.builtin.pause" not in task])
+    for each in yaml.safe_load(blocks(page, "yaml")[0]):
+        if "clickhouse.cloud.invitation" in each:
+            task("invitation", **each["clickhouse.cloud.invitation"])
     assert len(simulator.emails) == 2
 
 
@@ -496,3 +498,78 @@ def test_the_playbook_of_the_guide_on_failures(play, simulator):
     defaults = {"group/clickhouse.cloud.all": {"api_retry_timeout": 1}}
     play(tasks, module_defaults=defaults)
     assert "ClickHouse Cloud refused it (400, " in play(tasks, module_defaults=defaults, status=2)
+
+
+# --- A team as a roster ---------------------------------------------------------------------------------------------
+
+
+def test_the_story_of_the_guide_on_rosters(run, simulator, tmp_path):
+    page = GUIDES / "guide_roster.rst"
+    (team,) = blocks(page, "yaml")
+    roster, in_batches = blocks(page, "yaml+jinja")
+    first, next_ = blocks(page, "text")
+    (tmp_path / "team.yml").write_text(team)
+    (tmp_path / "roster.yml").write_text(roster)
+    check, *runs = re.findall(r"``(ansible-playbook [^`]+)``", page.read_text())
+    run(check)
+    assert simulator.emails == []
+    assert first in run(runs[0])
+    assert "changed=0" in run(runs[0])
+    assert len(simulator.emails) == 3
+    simulator.accept("alice@example.com")
+    (tmp_path / "team.yml").write_text(re.sub(r"  - email: carol.*\n.*\n", "", team))
+    assert next_ in run(runs[1])
+    assert len(simulator.emails) == 3
+
+    everybody = [{"email": f"person{number}@example.com"} for number in range(30)]
+    (tmp_path / "many.yml").write_text(
+        yaml.safe_dump(
+            [
+                {
+                    "hosts": "localhost",
+                    "gather_facts": False,
+                    "vars": {"team": everybody},
+                    "tasks": yaml.safe_load(in_batches),
+                }
+            ]
+        )
+    )
+    run("ansible-playbook many.yml")
+    assert len(simulator.emails) == 33
+
+
+# --- Moving here, and the simulator -----------------------------------------------------------------------------------
+
+
+def test_the_guide_on_moving_here(play, simulator, documented):
+    page = GUIDES / "guide_migration.rst"
+    before, after = blocks(page, "yaml+jinja")
+    before = before.replace("https://api.clickhouse.cloud", simulator.url)
+    variables = {
+        "api_key": simulator.key,
+        "api_secret": simulator.secret,
+        "organization_id": simulator.organization_id,
+    }
+    play(yaml.safe_load(before), vars=variables)
+    assert len(simulator.emails) == 1
+    nothing = dict.fromkeys(simulator.environment, "")
+    address = {"CLICKHOUSE_CLOUD_API_URL": simulator.url}
+    assert "changed=0" in play(yaml.safe_load(after), vars=variables, environment=nothing | address)
+    for option, provider, own in table(page, "Option"):
+        text = " ".join(documented["invitation"]["options"][option.rpartition(":")[2].strip("`")]["description"])
+        assert re.findall(r"E\((\w+)\)", text) == [own.strip("`"), provider.strip("`")]
+
+
+def test_the_guide_on_the_simulator(run, simulator):
+    page = GUIDES / "guide_simulator.rst"
+    (start, printed), *lines = commands(page)
+    assert start == "make simulator"
+    shown = dict(line.removeprefix("export ").split("=", 1) for line in printed.splitlines() if line)
+    assert list(shown) == list(simulator.environment)
+    assert shown | {"CLICKHOUSE_CLOUD_API_URL": simulator.url} == simulator.environment
+    for command, printed in lines:
+        output = run(command)
+        assert not printed.strip() or looks_like(printed, output), command
+    assert [email["email"] for email in simulator.emails] == ["alice@example.com", "bob@example.com"]
+    control = {f"{method} {rule.rule}" for rule in simulator.app.url_map.iter_rules() for method in rule.methods}
+    assert {row[0].strip("`") for row in table(page, "Call")} <= control
