@@ -28,12 +28,11 @@ all:
     ansible_become_user: somebody
     ansible_connection: ssh
     ansible_python_interpreter: /nowhere/python
+    ansible_shell_executable: /nowhere/sh
     ansible_shell_type: powershell
   hosts:
     db1.example.com:
-      ansible_shell_executable: /nowhere/sh
     db2.example.com:
-      ansible_shell_executable: /nowhere/sh
 """
 LOCALHOST_ELSEWHERE = HOSTS + "    localhost:\n      ansible_host: 192.0.2.1\n"
 
@@ -86,11 +85,12 @@ def job(simulator, tmp_path):
     [
         ((), HOSTS, {}),
         (("--limit", "db2.example.com"), HOSTS, {}),
+        (("--limit", "db2.example.com,db1.example.com"), HOSTS, {}),
         (("--limit", "db1.example.com,localhost"), LOCALHOST_ELSEWHERE, {}),
         (("--connection", "ssh", "--become", "--become-user", "somebody", "--user", "somebody"), None, {}),
         ((), HOSTS, {"ANSIBLE_STRATEGY": "free"}),
     ],
-    ids=["hosts", "limit", "localhost-elsewhere", "connection", "free-strategy"],
+    ids=["hosts", "limit", "limits", "localhost-elsewhere", "connection", "free-strategy"],
 )
 def test_it_runs_once_and_here(job, simulator, arguments, inventory, environment):
     _output, stats = job("invite", arguments, inventory=inventory, environment=environment, **ALICE)
@@ -130,7 +130,9 @@ def test_check_mode_and_diff(job, simulator):
 @pytest.mark.parametrize(
     ("name", "variables", "sentence"),
     [
+        ("invite", {"clickhouse_cloud_roles": "Developer"}, "Set clickhouse_cloud_emails to the people to"),
         ("invite", {**ALICE, "clickhouse_cloud_emails": " \r\n,\n"}, "Set clickhouse_cloud_emails to the people to"),
+        ("invite", {"clickhouse_cloud_emails": ["alice@example.com"]}, "Set either clickhouse_cloud_roles"),
         ("invite", {**ALICE, "clickhouse_cloud_roles": " \n"}, "Set either clickhouse_cloud_roles"),
         ("invite", {**ALICE, "clickhouse_cloud_role": "admin"}, "Set either clickhouse_cloud_roles"),
         ("revoke", {}, "Set clickhouse_cloud_emails to the people concerned"),
@@ -167,7 +169,6 @@ def test_lists_and_the_older_role(job, simulator):
         "invite",
         clickhouse_cloud_emails=["alice@example.com", " bob@example.com "],
         clickhouse_cloud_role="admin",
-        clickhouse_cloud_roles=[],
     )
     assert stats["clickhouse_cloud_result"] == {
         "changed": True,
@@ -240,13 +241,16 @@ def test_the_report_shows_who_is_invited(job, simulator, timestamps):
     expected = [
         ["alice@example.com", "waiting", "Billing, Developer"],
         ["bob@example.com", "expired" if readable else "waiting", "Developer"],
-        ["carol@example.com", "expires soon" if readable else "waiting", "Developer"],
+        ["carol@example.com", "waiting", "Developer", *(["expires soon"] if readable else [])],
     ]
     rows, summary = table(output)
     assert rows == expected
-    assert summary == ("expired: 1, expires soon: 1, waiting: 1" if readable else "waiting: 3")
+    assert summary == ("expired: 1, waiting: 2" if readable else "waiting: 3")
     report = stats["clickhouse_cloud_report"]["people"]
-    assert [[person["email"], person["status"], ", ".join(person["roles"])] for person in report] == expected
+    assert [[person["email"], person["status"], ", ".join(person["roles"])] for person in report] == [
+        row[:3] for row in expected
+    ]
+    assert [person["expires_soon"] for person in report] == [False, False, readable]
     first = simulator.invitations[0]
     assert (report[0]["until"], report[0]["since"]) == (first["expireAt"], first["createdAt"])
 

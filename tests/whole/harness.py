@@ -157,3 +157,22 @@ def emails_to(simulator, email="ann@example.com"):
 def calls(simulator, start=0):
     """The operations called, in order."""
     return [request["operation"] for request in itertools.islice(simulator.requests, start, None)]
+
+
+def refused_by_the_server(simulator, since=0):
+    """Whether somebody could not be invited, for a reason that the server alone knows."""
+    return any(
+        call["operation"] == "create_invitation" and call["status"] != 200 for call in simulator.requests[since:]
+    )
+
+
+def settle(simulator):
+    """Let time pass until every write has happened and shows."""
+    for _time in range(6):
+        simulator.cloud.list_invitations()
+
+
+def assert_no_email_twice(simulator):
+    """Nobody got two emails for the same roles."""
+    sent = [(email["email"].lower(), *sorted(email["role_ids"])) for email in simulator.emails]
+    assert len(set(sent)) == len(sent), sent

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timezone
 
 STANDING = {"created", "replaced", "renewed", "unchanged"}
 GONE = {"deleted", "absent"}
+WRITING = {"created", "replaced", "renewed", "deleted", "failed"}
 
 
 def check_honest(simulator, result, before, email=None):
@@ -19,6 +21,9 @@ def check_honest(simulator, result, before, email=None):
     told = result.get("changes") if "summary" in result else [{**result, "email": email and email.lower()}]
     for record in told or ():
         check_record(now, record)
+    if "summary" in result:
+        done = Counter(record["action"] for record in told)
+        assert all(result["summary"][action] == done[action] for action in WRITING)
     if result.get("failed"):
         return
     assert result["changed"] == (ids(before) != ids(now))

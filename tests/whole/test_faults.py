@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from simulator.faults import BODIES
+from whole.harness import assert_no_email_twice
 from whole.honesty import check_honest, ids
 
 ANN, BOB, CAT, DAN = (f"{name}@example.com" for name in ("ann", "bob", "cat", "dan"))
@@ -315,12 +316,6 @@ def finish(run, simulator, task, options):
     again = run(task.module, **options)
     assert not again["changed"]
     assert "failed" not in again
-
-
-def assert_no_email_twice(simulator):
-    """Nobody got two emails for the same roles."""
-    sent = [(email["email"].lower(), *sorted(email["role_ids"])) for email in simulator.emails]
-    assert len(set(sent)) == len(sent), sent
 
 
 @pytest.mark.parametrize(("task", "call", "fault"), CELLS)

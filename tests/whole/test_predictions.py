@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 
 from hypothesis import given
-from whole.harness import examples
+from whole.harness import examples, refused_by_the_server
 from whole.honesty import check_honest
 from whole.worlds import wishes, worlds
 
@@ -42,17 +42,12 @@ def test_check_mode_predicts_what_comes(run, simulator, world, wish):
         assert predicted_part(real) == predicted_part(predicted)
 
 
-def refused_by_the_server(simulator):
-    """Whether somebody could not be invited, for a reason that the server alone knows."""
-    return any(call["operation"] == "create_invitation" and call["status"] != 200 for call in simulator.requests)
-
-
 @examples(250)
 @given(world=worlds, wish=wishes)
 def test_three_runs_send_at_most_one_email_to_anybody(run, simulator, world, wish):
     world.build(simulator)
     options = wish.options_in(simulator)
-    first, *later = (run(wish.module, **options) for _ in range(3))
+    first, *later = (run(wish.module, **options) for _time in range(3))
     if first.get("failed"):
         return
     for result in later:

@@ -51,7 +51,7 @@ class Answer:
         response.status_code = self.status
         response.reason = self.reason
         response.headers.update({**DATE, **self.headers})
-        response.raw = urllib3.HTTPResponse(io.BytesIO(self.body), preload_content=False, status=self.status)
+        response.raw = urllib3.HTTPResponse(io.BytesIO(self.body), self.headers, self.status, preload_content=False)
         response.request = request
         response.url = request.url
         return response

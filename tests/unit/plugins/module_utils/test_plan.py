@@ -262,7 +262,7 @@ PRESENT = {
 
 @pytest.mark.parametrize(
     ("found", "wished", "renew_before", "action", "deletes", "stands", "words"),
-    argvalues=PRESENT.values(),
+    PRESENT.values(),
     ids=PRESENT,
 )
 def test_present(found, wished, renew_before, action, deletes, stands, words):

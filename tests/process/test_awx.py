@@ -1,0 +1,456 @@
+# Copyright: Contributors to the clickhouse.cloud collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The project of examples/awx, run as AWX runs it: with ansible-runner, in a private data directory."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from jinja2 import StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from simulator import Simulator
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = ROOT / "examples/awx"
+SURVEYS = sorted(PROJECT.glob("survey_*.yml"))
+HOSTS = "db1.example.com ansible_connection=ssh\ndb2.example.com ansible_connection=ssh\n"
+
+CREDENTIAL_TYPE = yaml.safe_load((PROJECT / "credential_type.yml").read_text())
+
+# What AWX takes, as its API checks it.
+CREDENTIAL_TYPE_SCHEMA = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["name", "kind", "inputs", "injectors"],
+    "properties": {
+        "name": {"type": "string"},
+        "kind": {"enum": ["cloud", "net"]},
+        "inputs": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "fields": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "additionalProperties": False,
+                        # AWX fills in a type that is missing, and setup.yml would find it changed.
+                        "required": ["id", "label", "type"],
+                        "properties": {
+                            "id": {"type": "string", "pattern": "^[a-zA-Z_]+[a-zA-Z0-9_]*$"},
+                            "label": {"type": "string"},
+                            "type": {"enum": ["string", "boolean"]},
+                            "secret": {"type": "boolean"},
+                            "help_text": {"type": "string"},
+                        },
+                    },
+                },
+                "required": {"type": "array", "items": {"enum": ["api_key", "api_secret"]}},
+            },
+        },
+        "injectors": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "env": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "patternProperties": {"^CLICKHOUSE_[A-Z_]+$": {"type": "string", "pattern": "^[\\x00-\\x7F]*$"}},
+                },
+            },
+        },
+    },
+}
+SURVEY_SCHEMA = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["name", "description", "spec"],
+    "properties": {
+        "name": {"type": "string"},
+        "description": {"type": "string"},
+        "spec": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "required": ["question_name", "variable", "type", "required"],
+                "properties": {
+                    "question_name": {"type": "string"},
+                    "question_description": {"type": "string"},
+                    "variable": {"type": "string", "pattern": "^clickhouse_cloud_[a-z_]+$"},
+                    "type": {"enum": ["text", "textarea", "multiplechoice"]},
+                    "required": {"type": "boolean"},
+                    "default": {"type": "string"},
+                    "min": {"type": "integer"},
+                    "max": {"type": "integer"},
+                    "choices": {"type": "array", "items": {"type": "string"}},
+                },
+                "if": {"properties": {"type": {"const": "multiplechoice"}}},
+                "then": {"required": ["choices"]},
+            },
+        },
+    },
+}
+
+# What the modules of awx.awx take, of what setup.yml may want of them.
+AWX_OPTIONS = {
+    "credential": {
+        "credential_type": {"required": True},
+        "inputs": {"type": "dict", "no_log": True},
+        "name": {"required": True},
+        "organization": {},
+        "update_secrets": {"type": "bool", "default": True, "no_log": False},
+    },
+    "credential_type": {
+        "injectors": {"type": "dict"},
+        "inputs": {"type": "dict"},
+        "kind": {"choices": ["cloud", "net"]},
+        "name": {"required": True},
+    },
+    "execution_environment": {"image": {}, "name": {"required": True}, "organization": {}},
+    "inventory": {"description": {}, "name": {"required": True}, "organization": {"required": True}},
+    "job_template": {
+        "allow_simultaneous": {"type": "bool"},
+        "ask_job_type_on_launch": {"type": "bool"},
+        "ask_variables_on_launch": {"type": "bool"},
+        "credentials": {"type": "list", "elements": "str"},
+        "description": {},
+        "diff_mode": {"type": "bool"},
+        "execution_environment": {},
+        "extra_vars": {"type": "dict"},
+        "inventory": {},
+        "name": {"required": True},
+        "organization": {},
+        "playbook": {},
+        "project": {},
+        "survey_enabled": {"type": "bool"},
+        "survey_spec": {"type": "dict"},
+    },
+    "project": {
+        "credential": {},
+        "name": {"required": True},
+        "organization": {},
+        "scm_branch": {},
+        "scm_type": {"choices": ["manual", "git", "svn", "insights", "archive"]},
+        "scm_update_on_launch": {"type": "bool"},
+        "scm_url": {},
+    },
+}
+AWX_MODULE = """#!/usr/bin/python
+import json
+import os
+from ansible.module_utils.basic import AnsibleModule
+module = AnsibleModule(argument_spec={options!r})
+with open(os.environ["CALLS"], "a") as calls:
+    calls.write(json.dumps([{name!r}, module.params]) + "\\n")
+module.exit_json(changed=False)
+"""
+
+
+def environment(**variables):
+    """This process's environment, without what it may hold of ClickHouse Cloud."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("CLICKHOUSE_")}
+    return {**inherited, **variables}
+
+
+def inject(**fields):
+    """The environment that AWX makes of a credential: a field left empty is one that the templates do not know."""
+    filled = {name: value for name, value in fields.items() if value}
+    templates = CREDENTIAL_TYPE["injectors"]["env"]
+    sandbox = ImmutableSandboxedEnvironment()
+    return {name: sandbox.from_string(template).render(**filled) for name, template in templates.items()}
+
+
+class AnswersDumper(yaml.SafeDumper):
+    """Marks all text as untrusted, as AWX does with what a user filled in at the launch of a job."""
+
+
+AnswersDumper.add_representer(str, lambda dumper, text: dumper.represent_scalar("!unsafe", text))
+
+
+class Job:
+    """One run of a playbook of the project."""
+
+    def __init__(self, folder, playbook, credential, arguments, files, answers):
+        self.folder = folder
+        shutil.copytree(PROJECT, folder / "project")
+        collection = folder / "requirements_collections/ansible_collections/clickhouse/cloud"
+        collection.parent.mkdir(parents=True)
+        collection.symlink_to(ROOT)
+        interpreter = os.environ.get("CLICKHOUSE_CLOUD_TEST_INTERPRETER")
+        if interpreter:
+            answers = {**answers, "ansible_python_interpreter": interpreter}
+        files = {
+            "inventory/hosts": HOSTS,
+            "env/cmdline": arguments,
+            "env/extravars": yaml.dump(answers, Dumper=AnswersDumper),
+            **{f"project/{name}": content for name, content in files.items()},
+        }
+        for name, content in files.items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text(content)
+        parameters = {
+            "ident": "1",
+            "private_data_dir": str(folder),
+            "playbook": playbook,
+            "inventory": str(folder / "inventory"),
+            "settings": {"suppress_ansible_output": True},
+            "suppress_env_files": True,
+            "envvars": {
+                "ANSIBLE_COLLECTIONS_PATH": str(folder / "requirements_collections"),
+                "ANSIBLE_HOME": str(folder / "home"),
+                "ANSIBLE_PIPELINING": "true",
+                **credential,
+            },
+        }
+        self._secrets = list(filter(None, (credential[f"CLICKHOUSE_CLOUD_API_{name}"] for name in ("KEY", "SECRET"))))
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", "import ansible_runner, json, sys; ansible_runner.run(**json.load(sys.stdin))"],
+            env=environment(),
+            stdin=subprocess.PIPE,
+            text=True,
+        )
+        with self.process.stdin as stdin:
+            json.dump(parameters, stdin)
+
+    def finish(self, status="successful"):
+        """Wait for the end, and return what was handed on to the next node of a workflow."""
+        assert self.process.wait(60) == 0
+        artifacts = self.folder / "artifacts/1"
+        self.stdout = (artifacts / "stdout").read_text()
+        assert (artifacts / "status").read_text() == status, self.stdout
+        # ansible-runner notes the job's environment in "command", which AWX removes with the private data directory.
+        kept = [file.read_text() for file in artifacts.rglob("*") if file.is_file() and file.name != "command"]
+        assert [text for text in kept for secret in self._secrets if secret in text] == []
+        events = [json.loads(file.read_text()) for file in artifacts.glob("job_events/*.json")]
+        (stats,) = [event["event_data"] for event in events if event["event"] == "playbook_on_stats"]
+        return stats.get("artifact_data", {})
+
+
+@pytest.fixture
+def simulator():
+    with Simulator(rate_limit="0") as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def credential(simulator):
+    return inject(api_key=simulator.key, api_secret=simulator.secret, organization_id="", api_url=simulator.url)
+
+
+@pytest.fixture
+def start(tmp_path, credential):
+    """Start a job, with the arguments that AWX makes of a job template's settings, and the answers to a survey."""
+    jobs = []
+
+    def start(playbook, arguments="", credential=credential, files=(), **answers):
+        jobs.append(Job(tmp_path / f"awx_{len(jobs)}", playbook, credential, arguments, dict(files), answers))
+        return jobs[-1]
+
+    yield start
+    for job in jobs:
+        job.process.kill()
+        job.process.wait()
+
+
+# --- what AWX takes ---------------------------------------------------------------------------------------------------
+
+
+def test_the_credential_type_is_as_awx_takes_it():
+    jsonschema.validate(CREDENTIAL_TYPE, CREDENTIAL_TYPE_SCHEMA)
+    fields = {field["id"]: field for field in CREDENTIAL_TYPE["inputs"]["fields"]}
+    assert [name for name, field in fields.items() if field.get("secret")] == ["api_secret"]
+    sandbox = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
+    templates = CREDENTIAL_TYPE["injectors"]["env"].values()
+    assert [sandbox.from_string(template).render({name: name for name in fields}) for template in templates] == [
+        *fields
+    ]
+
+
+@pytest.mark.parametrize("survey", SURVEYS, ids=lambda survey: survey.stem)
+def test_a_survey_is_as_awx_takes_it(survey):
+    content = yaml.safe_load(survey.read_text())
+    jsonschema.validate(content, SURVEY_SCHEMA)
+    variables = [question["variable"] for question in content["spec"]]
+    assert len(set(variables)) == len(variables)
+    playbook = (ROOT / "playbooks" / survey.name.removeprefix("survey_")).read_text()
+    assert [variable for variable in variables if variable not in playbook] == []
+    for question in content["spec"]:
+        assert question["default"] in ("", *question.get("choices", ()))
+
+
+def test_the_execution_environment_is_as_ansible_builder_takes_it(tmp_path):
+    command = ["ansible-builder", "create", "--file", PROJECT / "execution-environment.yml", "--context", tmp_path]
+    result = subprocess.run(command, cwd=PROJECT, check=False, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    requirements = yaml.safe_load((tmp_path / "_build/requirements.yml").read_text())
+    assert [collection["name"] for collection in requirements["collections"]] == ["clickhouse.cloud"]
+
+
+def test_ansible_builder_finds_out_that_the_collection_needs_requests(tmp_path):
+    collection = tmp_path / "ansible_collections/clickhouse/cloud"
+    collection.parent.mkdir(parents=True)
+    collection.symlink_to(ROOT)
+    command = ["ansible-builder", "introspect", "--user-pip=/dev/null", tmp_path]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "requests>=2.28.0" in output
+
+
+# --- jobs -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", ["", "--limit db2.example.com -vvv --diff"], ids=["all-hosts", "limit"])
+def test_a_job_invites_whom_the_survey_names(start, simulator, arguments):
+    handed_on = start(
+        "invite.yml",
+        arguments,
+        clickhouse_cloud_emails="Alice@example.com, bob@example.com\n\n  carol@example.com\n",
+        clickhouse_cloud_roles="Org API reader\nBilling",
+        clickhouse_cloud_role="",
+        clickhouse_cloud_renew_before="",
+    ).finish()
+    people = ["alice@example.com", "bob@example.com", "carol@example.com"]
+    assert handed_on["clickhouse_cloud_result"]["changes"] == dict.fromkeys(people, "created")
+    assert [email["email"] for email in simulator.emails] == people
+    assert {role["roleName"] for role in simulator.invitations[0]["assignedRoles"]} == {"Billing", "Org API reader"}
+
+
+def test_a_job_that_only_checks_sends_nothing(start, simulator):
+    answers = {"clickhouse_cloud_emails": "alice@example.com", "clickhouse_cloud_role": "developer"}
+    job = start("invite.yml", "--check --diff --limit db1.example.com", **answers)
+    assert job.finish()["clickhouse_cloud_result"]["changes"] == {"alice@example.com": "created"}
+    assert '+    "email": "alice@example.com"' in job.stdout
+    assert simulator.emails == []
+
+
+def test_a_job_revokes_whom_the_survey_names(start, simulator):
+    simulator.invite("alice@example.com", role="developer")
+    simulator.invite("bob@example.com", role="developer")
+    job = start("revoke.yml", "--limit db1.example.com", clickhouse_cloud_emails="bob@example.com\n")
+    assert job.finish()["clickhouse_cloud_result"]["changes"] == {"bob@example.com": "deleted"}
+    assert [invitation["email"] for invitation in simulator.invitations] == ["alice@example.com"]
+
+
+def test_a_credential_without_a_secret_is_refused_in_a_sentence(start, simulator):
+    job = start("report.yml", credential=inject(api_key=simulator.key, api_url=simulator.url))
+    job.finish("failed")
+    assert "Missing: api_secret (CLICKHOUSE_CLOUD_API_SECRET" in job.stdout
+
+
+def test_jobs_at_once_share_the_limit_of_one_key(start, simulator):
+    simulator.configure(rate_limit="10/1")
+    crowds = [[f"{letter}{number}@example.com" for number in range(8)] for letter in "ab"]
+    jobs = [
+        start("invite.yml", clickhouse_cloud_emails="\n".join(crowds[0]), clickhouse_cloud_role="developer"),
+        start(
+            "roster.yml",
+            "--limit db2.example.com",
+            clickhouse_cloud_invitations=[{"email": email, "role": "developer"} for email in crowds[1]],
+            clickhouse_cloud_purge="false",
+        ),
+        start("report.yml", "--limit db1.example.com"),
+    ]
+    handed_on = [job.finish() for job in jobs]
+    for crowd, result in zip(crowds, handed_on, strict=False):
+        assert result["clickhouse_cloud_result"]["changes"] == dict.fromkeys(crowd, "created")
+    assert sorted(email["email"] for email in simulator.emails) == [*crowds[0], *crowds[1]]
+    assert 429 in [request["status"] for request in simulator.requests]
+
+
+def test_a_workflow_reports_what_is_so_now(start, simulator):
+    """AWX gives what a job handed on to all later nodes of the workflow, as extra variables."""
+    simulator.invite("alice@example.com", role="developer")
+    handed_on = start("report.yml").finish()
+    simulator.accept("alice@example.com")
+    again = start("report.yml", clickhouse_cloud_invitations=[{"email": "alice@example.com"}], **handed_on)
+    report = again.finish()["clickhouse_cloud_report"]
+    assert [(person["email"], person["status"]) for person in report["people"]] == [("alice@example.com", "joined")]
+
+
+def test_a_job_reads_the_roster_of_the_repository(start, simulator):
+    (playbook,) = re.findall(r"^```yaml\n(.*?)^```$", (PROJECT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    team = {"clickhouse_cloud_invitations": [{"email": "alice@example.com", "roles": ["Developer"]}]}
+    files = {"roster.yml": playbook, "team.yml": yaml.safe_dump(team)}
+    job = start("roster.yml", "--limit db2.example.com", files=files, clickhouse_cloud_purge="false")
+    assert job.finish()["clickhouse_cloud_result"]["changes"] == {"alice@example.com": "created"}
+    assert len(simulator.emails) == 1
+
+
+# --- setting up -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def set_up(tmp_path):
+    """Run setup.yml with modules that only write down what they are asked, and return the calls and the output."""
+    modules = tmp_path / "ansible_collections/awx/awx/plugins/modules"
+    modules.mkdir(parents=True)
+    for name, options in AWX_OPTIONS.items():
+        (modules / f"{name}.py").write_text(AWX_MODULE.format(name=name, options=options))
+
+    def set_up(status=0, variables=None, **credential):
+        result = subprocess.run(
+            ["ansible-playbook", PROJECT / "setup.yml", "-vvv", "-e", json.dumps(variables or {})],
+            check=False,
+            cwd=tmp_path,
+            env=environment(
+                ANSIBLE_COLLECTIONS_PATH=str(tmp_path),
+                ANSIBLE_HOME=str(tmp_path / "home"),
+                ANSIBLE_PIPELINING="true",
+                CALLS=str(tmp_path / "calls"),
+                **credential,
+            ),
+            stderr=subprocess.STDOUT,
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+        assert result.returncode == status, result.stdout
+        calls = (tmp_path / "calls").read_text().splitlines() if status == 0 else []
+        return [json.loads(call) for call in calls], result.stdout
+
+    return set_up
+
+
+def test_setup_creates_what_the_project_holds(set_up):
+    roster = [{"email": "alice@example.com", "roles": ["Developer"]}]
+    calls, output = set_up(
+        variables={
+            "awx_project_url": "https://git.example.com/project.git",
+            "awx_image": "registry.example.com/ee:1",
+            "clickhouse_cloud_invitations": roster,
+        },
+        CLICKHOUSE_CLOUD_API_KEY="the key",
+        CLICKHOUSE_CLOUD_API_SECRET="the secret",
+    )
+    assert "the secret" not in output
+    done = {name: given for name, given in calls if name != "job_template"}
+    assert {**done["credential_type"]} == CREDENTIAL_TYPE
+    assert done["credential"]["inputs"] == {"api_key": "the key", "api_secret": "the secret"}
+    assert done["credential"]["update_secrets"] is False
+    assert done["project"]["scm_url"] == "https://git.example.com/project.git"
+    assert done["execution_environment"]["image"] == "registry.example.com/ee:1"
+    templates = {given["playbook"].removesuffix(".yml"): given for name, given in calls if name == "job_template"}
+    assert list(templates) == ["invite", "revoke", "roster", "report"]
+    for name, template in templates.items():
+        survey = PROJECT / f"survey_{name}.yml"
+        assert template["survey_enabled"] == survey.exists()
+        assert template["survey_spec"] == (yaml.safe_load(survey.read_text()) if survey.exists() else None)
+        assert template["allow_simultaneous"] == (name == "report")
+        takes_roster = name in ("roster", "report")
+        assert template["extra_vars"] == ({"clickhouse_cloud_invitations": roster} if takes_roster else None)
+        assert template["ask_variables_on_launch"] == takes_roster
+
+
+def test_setup_refuses_to_guess(set_up):
+    _calls, output = set_up(status=2, variables={"awx_project_url": "https://git.example.com/project.git"})
+    assert "Set awx_project_url to the address of the project's git repository and awx_image" in output

@@ -1,0 +1,263 @@
+# Copyright: Contributors to the clickhouse.cloud collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The client against a real socket: what scripted answers cannot show."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import signal
+import socket
+import ssl
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+import trustme
+from ansible_collections.clickhouse.cloud.plugins.module_utils._client import ApiError, Client
+
+BODY = b'{"result": 1}'
+WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
+
+
+class Wire:
+    """Serves one connection after another, each as its turn says: what to send for each request that comes."""
+
+    def __init__(self, *turns, context=None):
+        self.turns = turns
+        self.context = context
+        self.requests = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.thread = threading.Thread(target=self.serve)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_failure):
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
+        self.listener.close()
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            for turn in self.turns:
+                self.take(turn)
+
+    def take(self, turn):
+        connection, _address = self.listener.accept()
+        with connection:
+            connection.settimeout(5)
+            if self.context:
+                connection = self.context.wrap_socket(connection, server_side=True)
+            with connection:
+                for pieces in turn:
+                    self.requests.append(connection.recv(65536))
+                    for piece in pieces:
+                        connection.sendall(piece)
+
+
+def dripping(data, pause=0.05):
+    for number in range(len(data)):
+        time.sleep(pause)
+        yield data[number : number + 1]
+
+
+@pytest.fixture
+def connect(settings, clock):  # noqa: ARG001
+    """A client of a server, that tries just once."""
+    with contextlib.ExitStack() as clients:
+
+        def connect(port, scheme="http", host="127.0.0.1", **changes):
+            changes = {"timeout": 5, "retry_timeout": 0.1, **changes}
+            client = Client(replace(settings, api_url=f"{scheme}://{host}:{port}", **changes))
+            clients.callback(client._session.close)
+            return client
+
+        yield connect
+
+
+def fail(client, method="GET"):
+    with pytest.raises(ApiError) as failure:
+        client.call("do the thing", method, "/v1/things")
+    return failure.value
+
+
+@pytest.fixture
+def unused_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def test_calls_share_one_connection(connect):
+    with Wire([[WHOLE]] * 3) as wire:
+        client = connect(wire.port)
+        assert [client.call("do it", "GET", "/v1/things") for _time in range(3)] == [1, 1, 1]
+        client._session.close()
+    assert len(wire.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("at_once", "dripped"),
+    [
+        (b"HTTP/1.1 200 OK\r\n", b"X-Drip: 1\r\n" * 1000),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b" " * 1000),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n" * 1000),
+    ],
+    ids=["headers", "body", "chunks"],
+)
+def test_an_answer_that_drips_has_to_be_whole_in_time(connect, at_once, dripped):
+    with Wire([itertools.chain([at_once], dripping(dripped))]) as wire:
+        started = time.monotonic()
+        error = fail(connect(wire.port, timeout=0.3), "POST")
+        assert 0.25 < time.monotonic() - started < 3
+    assert str(error) == (
+        f"Could not do the thing: no whole answer from 127.0.0.1:{wire.port} within 0.3 s;"
+        " raise api_timeout or run again later."
+    )
+    assert error.lost
+
+
+def test_an_answer_that_does_not_come(connect):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        error = fail(connect(listener.getsockname()[1], timeout=0.1), "POST")
+    assert "no whole answer from 127.0.0.1:" in str(error)
+    assert error.lost
+
+
+def test_the_timer_is_put_back(connect):
+    before = signal.getsignal(signal.SIGALRM)
+    with Wire([[WHOLE]], [dripping(WHOLE)]) as wire:
+        connect(wire.port).call("do it", "GET", "/v1/things")
+        assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+        fail(connect(wire.port, timeout=0.2))
+        assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+    assert signal.getsignal(signal.SIGALRM) is before
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + BODY,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nd\r\n" + BODY + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n",
+        b"no HTTP at all\r\n\r\n",
+    ],
+    ids=["nothing", "in the body", "between chunks", "nonsense for a chunk", "no HTTP"],
+)
+def test_a_broken_answer_may_be_whole_the_next_time(connect, answer):
+    with Wire([[answer]], [[WHOLE]]) as wire:
+        client = connect(wire.port, retry_timeout=5)
+        assert client.call("do the thing", "GET", "/v1/things") == 1
+        assert client.retries == 1
+
+
+def test_a_broken_answer_to_a_post_is_lost(connect):
+    with Wire([[b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + BODY]]) as wire:
+        error = fail(connect(wire.port, retry_timeout=5), "POST")
+    assert error.lost
+    assert f"the connection to 127.0.0.1:{wire.port} broke (" in str(error)
+
+
+def test_a_body_without_end(connect, monkeypatch):
+    monkeypatch.setattr("ansible_collections.clickhouse.cloud.plugins.module_utils._client.LARGEST_ANSWER", 1024 * 1024)
+    with Wire([itertools.chain([b"HTTP/1.1 200 OK\r\n\r\n"], itertools.repeat(b" " * 65536))]) as wire:
+        assert "the answer is longer than 1 MiB" in str(fail(connect(wire.port)))
+
+
+def test_a_refused_connection(connect, unused_port):
+    error = fail(connect(unused_port), "POST")
+    assert f"127.0.0.1:{unused_port} refused the connection; check api_url" in str(error)
+    assert not error.lost
+
+
+def test_no_such_host(connect, monkeypatch):
+    def getaddrinfo(*_arguments, **_more):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    error = fail(connect(443, "https", "api.nowhere.example.com"), "POST")
+    assert "there is no host api.nowhere.example.com:443 that can be found ([Errno -2] Name or" in str(error)
+    assert not error.lost
+    assert not error.passing
+
+
+def test_proxies_are_not_asked_about_this_host(connect, environment, unused_port):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        environment.setenv(name, f"http://127.0.0.1:{unused_port}")
+    with Wire([[WHOLE]]) as wire:
+        assert connect(wire.port).call("do it", "GET", "/v1/things") == 1
+    assert wire.requests[0].startswith(b"GET /v1/things HTTP/1.1\r\n")
+
+
+def test_a_proxy_is_asked_for_the_tunnel_and_shown_no_key(connect, environment):
+    with Wire([[b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"]]) as proxy:
+        environment.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")
+        error = fail(connect(443, "https", "api.example.com"))
+    assert "the proxy did not let it through (" in str(error)
+    assert proxy.requests[0].startswith(b"CONNECT api.example.com:443 HTTP/1.")
+    assert b"authorization" not in proxy.requests[0].lower()
+
+
+@pytest.fixture(scope="module")
+def authority():
+    return trustme.CA()
+
+
+class TestTls:
+    @pytest.fixture
+    def context(self, authority):
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        authority.issue_cert("localhost").configure_cert(context)
+        return context
+
+    @pytest.fixture
+    def bundle(self, authority, tmp_path):
+        path = tmp_path / "bundle.pem"
+        authority.cert_pem.write_to_path(str(path))
+        return str(path)
+
+    def test_an_unknown_certificate_is_not_trusted(self, connect, context):
+        with Wire([[WHOLE]], context=context) as wire:
+            error = fail(connect(wire.port, "https", "localhost"), "POST")
+        assert f"the certificate of localhost:{wire.port} is not trusted (" in str(error)
+        assert "name the CA bundle to trust in ca_path or, where" in str(error)
+        assert "set validate_certs to false" in str(error)
+        assert (error.lost, error.passing) == (False, False)
+        assert wire.requests in ([], [b""])
+
+    def test_nor_is_one_for_another_host(self, connect, context, bundle):
+        with Wire([[WHOLE]], context=context) as wire:
+            error = fail(connect(wire.port, "https", "127.0.0.1", verify=bundle))
+        assert "is not trusted (" in str(error)
+
+    def test_one_of_the_given_bundle_is(self, connect, context, bundle, environment):
+        environment.setenv("REQUESTS_CA_BUNDLE", "/nowhere/bundle.pem")
+        with Wire([[WHOLE]], context=context) as wire:
+            assert connect(wire.port, "https", "localhost", verify=bundle).call("do it", "GET", "/v1/things") == 1
+
+    @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+    def test_any_is_without_verification(self, connect, context):
+        with Wire([[WHOLE]], context=context) as wire:
+            assert connect(wire.port, "https", "localhost", verify=False).call("do it", "GET", "/v1/things") == 1
+
+    def test_no_tls_at_all(self, connect):
+        with Wire([[b"HTTP/1.1 400 Bad Request\r\n\r\n"]]) as wire:
+            error = fail(connect(wire.port, "https", "localhost"))
+        assert f"no secure connection to localhost:{wire.port} (" in str(error)
+        assert not error.passing
+
+    @pytest.mark.parametrize("content", [None, "", "no certificate"])
+    def test_a_bundle_that_cannot_be_read(self, connect, context, tmp_path, content):
+        path = tmp_path / "bundle.pem"
+        if content is not None:
+            path.write_text(content)
+        with Wire([[WHOLE]], context=context) as wire:
+            error = fail(connect(wire.port, "https", "localhost", verify=str(path)))
+        assert "check api_url, ca_path and the variable REQUESTS_CA_BUNDLE" in str(error)
+        assert not error.passing
