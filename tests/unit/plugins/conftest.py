@@ -12,6 +12,7 @@ import pytest
 import requests
 from ansible.module_utils import basic
 from ansible.module_utils.common import warnings
+from ansible.module_utils.common.parameters import PASS_VARS
 from ansible_collections.clickhouse.cloud.plugins.module_utils import _apply, _client
 from ansible_collections.clickhouse.cloud.plugins.module_utils._client import Client, Settings
 from ansible_collections.clickhouse.cloud.plugins.module_utils._cloud import Cloud
@@ -100,6 +101,8 @@ class Runner:
     def __call__(self, module, options, *, check_mode=False, diff=False):
         warnings._global_warnings.clear()
         arguments = {**options, "_ansible_check_mode": check_mode, "_ansible_diff": diff}
+        if "inject_invocation" in PASS_VARS:  # older releases always return the arguments
+            arguments["_ansible_inject_invocation"] = True
         with patch_module_args(arguments), pytest.raises(SystemExit) as ended:
             module.main()
         self.printed = self.capsys.readouterr().out

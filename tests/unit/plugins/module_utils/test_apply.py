@@ -1,0 +1,433 @@
+# Copyright: Contributors to the clickhouse.cloud collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Carrying out, call by call: what is lost is looked for, what is refused reconsidered, what was deleted put back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from ansible_collections.clickhouse.cloud.plugins.module_utils._apply import apply, predict
+from ansible_collections.clickhouse.cloud.plugins.module_utils._client import Client
+from ansible_collections.clickhouse.cloud.plugins.module_utils._cloud import Cloud, Holder, Invitation
+from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import plan_absent, plan_present
+
+from ..records import (
+    ADMIN,
+    ALICE,
+    BILLING,
+    BOB,
+    CAROL,
+    DEVELOPER,
+    NOW,
+    ORGANIZATION,
+    ROLES,
+    assigned,
+    expired_record,
+    invitation_record,
+    member_record,
+    timestamp,
+    uid,
+)
+from ..scripted import Answer, lost, refusal, result
+
+WISH = Holder(ALICE, None, assigned(DEVELOPER))
+NEW = invitation_record(number=9)
+
+
+def found(record):
+    """The invitation of a record."""
+    roles = record.get("assignedRoles")
+    by_id = {role.id: role for role in ROLES}
+    return Invitation(
+        email=record["email"],
+        role=record["role"],
+        assigned_roles=None if roles is None else assigned(*(by_id[role["roleId"]] for role in roles)),
+        id=record["id"],
+        created_at=record["createdAt"],
+        expire_at=record["expireAt"],
+    )
+
+
+def present(cloud, *records, wishes=(WISH,)):
+    return apply(cloud, plan_present(wishes, map(found, records), [], NOW - NOW, NOW))
+
+
+def absent(cloud, *records, emails=(ALICE,)):
+    return apply(cloud, plan_absent(emails, map(found, records)))
+
+
+def looks(api, *records, times=4):
+    for _ in range(times):
+        api.invitations(*records)
+
+
+def reconsiders(api, *records, members=(), times=2):
+    for _ in range(times):
+        api.invitations(*records)
+        api.members(*members)
+
+
+LOST = {
+    "connection": lost,
+    "500": lambda: refusal(500),
+    "504": lambda: refusal(504),
+    "unreadable success": lambda: Answer(200, b"<html>"),
+    "success without an invitation": lambda: result({}),
+}
+
+
+class TestALostAnswer:
+    @pytest.mark.parametrize("fault", LOST.values(), ids=LOST)
+    def test_found_at_once(self, cloud, api, clock, fault):
+        api.create(fault(), ALICE, roles=[DEVELOPER])
+        api.invitations(NEW)
+        (outcome,) = present(cloud)
+        assert (outcome.action, outcome.changed, outcome.invitation, outcome.error) == (
+            "created",
+            True,
+            found(NEW),
+            None,
+        )
+        assert clock.slept == []
+
+    @pytest.mark.parametrize("late", [1, 2, 3])
+    def test_found_by_a_late_read(self, cloud, api, clock, late):
+        api.create(lost(), ALICE, roles=[DEVELOPER])
+        looks(api, times=late)
+        api.invitations(NEW)
+        (outcome,) = present(cloud)
+        assert outcome.action == "created"
+        assert clock.slept == [1, 2, 4][:late]
+
+    def test_never_found_is_sent_again(self, cloud, api):
+        api.create(lost(), ALICE, roles=[DEVELOPER])
+        looks(api, invitation_record(BOB, number=3))
+        api.create(NEW, ALICE, roles=[DEVELOPER])
+        (outcome,) = present(cloud)
+        assert (outcome.action, outcome.invitation) == ("created", found(NEW))
+        assert cloud.client.retries == 1
+
+    @pytest.mark.parametrize("status", [400, 409])
+    def test_sent_again_and_refused_is_found(self, cloud, api, status):
+        api.create(lost(), ALICE, roles=[DEVELOPER])
+        looks(api)
+        api.create(refusal(status), ALICE, roles=[DEVELOPER])
+        api.invitations(NEW)
+        (outcome,) = present(cloud)
+        assert (outcome.action, outcome.error) == ("created", None)
+
+    def test_sent_again_and_refused_for_good_leaves_it_open(self, cloud, api):
+        api.create(lost(), ALICE, roles=[DEVELOPER])
+        looks(api)
+        api.create(refusal(403), ALICE, roles=[DEVELOPER])
+        looks(api)
+        (outcome,) = present(cloud)
+        assert (outcome.action, outcome.changed) == ("failed", False)
+        assert outcome.error.lost
+        assert "whether alice@example.com was invited is not known" in str(outcome.error)
+
+    def test_an_unreadable_success_is_not_sent_again(self, cloud, api):
+        api.create(Answer(200, b"<html>"), ALICE, roles=[DEVELOPER])
+        looks(api)
+        (outcome,) = present(cloud)
+        assert "whether alice@example.com was invited is not known" in str(outcome.error)
+
+    def test_blind_looking_leaves_it_open(self, cloud, api):
+        api.create(lost(), ALICE, roles=[DEVELOPER])
+        api.invitations(answer=refusal(401))
+        (outcome,) = present(cloud)
+        assert outcome.error.lost
+        assert outcome.error.status == 401
+        assert "whether alice@example.com was invited is not known" in str(outcome.error)
+
+    def test_it_gives_up_in_time(self, api, settings):
+        cloud = Cloud(Client(replace(settings, retry_timeout=10)), ORGANIZATION)
+        for _ in range(2):
+            api.create(lost(), ALICE, roles=[DEVELOPER])
+            looks(api)
+        (outcome,) = present(cloud)
+        assert "whether alice@example.com was invited is not known" in str(outcome.error)
+
+    def test_one_just_deleted_and_still_listed_is_not_the_new_one(self, cloud, api):
+        old = invitation_record(roles=[BILLING])
+        api.delete(1)
+        api.create(lost(), ALICE, roles=[DEVELOPER])
+        api.invitations(old)
+        api.invitations(old, NEW)
+        (outcome,) = present(cloud, old)
+        assert (outcome.action, outcome.invitation) == ("replaced", found(NEW))
+
+    def test_nor_is_an_expired_one(self, cloud, api):
+        api.create(lost(), ALICE, roles=[DEVELOPER])
+        api.invitations(expired_record(number=3))
+        api.invitations(expired_record(number=3), NEW)
+        (outcome,) = present(cloud)
+        assert outcome.invitation == found(NEW)
+
+
+class TestARefusal:
+    @pytest.mark.parametrize("status", [400, 404, 409])
+    def test_invited_meanwhile_is_as_asked_for(self, cloud, api, status):
+        api.create(refusal(status), ALICE, roles=[DEVELOPER])
+        reconsiders(api, NEW, times=1)
+        (outcome,) = present(cloud)
+        assert (outcome.action, outcome.changed, outcome.error) == ("unchanged", False, None)
+        assert outcome.invitation == found(NEW)
+
+    @pytest.mark.parametrize("status", [400, 404, 409])
+    def test_joined_meanwhile_is_as_asked_for(self, cloud, api, status):
+        api.create(refusal(status), ALICE, roles=[DEVELOPER])
+        reconsiders(api, members=[member_record(ALICE)], times=1)
+        (outcome,) = present(cloud)
+        assert (outcome.action, outcome.changed, outcome.error) == ("member", False, None)
+        assert outcome.member.email == ALICE
+
+    def test_a_late_read_is_waited_for(self, cloud, api, clock):
+        api.create(refusal(409), ALICE, roles=[DEVELOPER])
+        reconsiders(api, times=1)
+        reconsiders(api, NEW, times=1)
+        (outcome,) = present(cloud)
+        assert outcome.action == "unchanged"
+        assert clock.slept == [2]
+
+    def test_invited_meanwhile_with_other_roles_is_a_failure(self, cloud, api):
+        api.create(refusal(409, "exists"), ALICE, roles=[DEVELOPER])
+        reconsiders(api, invitation_record(roles=[BILLING], number=9), times=1)
+        (outcome,) = present(cloud)
+        assert outcome.action == "failed"
+        assert outcome.invitation.id == uid(9)
+        assert "has an invitation with other roles (Billing), which someone else sent meanwhile." in str(outcome.error)
+
+    def test_invited_meanwhile_with_roles_that_cannot_be_compared_is_taken(self, cloud, api):
+        api.create(refusal(409), ALICE, roles=[DEVELOPER])
+        reconsiders(api, invitation_record(roles=None, number=9), times=1)
+        (outcome,) = present(cloud)
+        assert (outcome.action, outcome.error) == ("unchanged", None)
+
+    def test_that_stands_is_a_failure_in_the_apis_words(self, cloud, api):
+        api.create(refusal(400, "no such role"), ALICE, roles=[DEVELOPER])
+        reconsiders(api)
+        (outcome,) = present(cloud)
+        assert (outcome.action, outcome.changed, outcome.invitation) == ("failed", False, None)
+        assert "(400, no such role, request ID " in str(outcome.error)
+
+    def test_stays_one_where_looking_fails(self, cloud, api):
+        api.create(refusal(400, "no such role"), ALICE, roles=[DEVELOPER])
+        api.invitations(answer=refusal(401))
+        (outcome,) = present(cloud)
+        assert outcome.error.reason == "no such role"
+
+    def test_many_are_reconsidered_at_once(self, cloud, api):
+        people = [ALICE, BOB, CAROL]
+        for email in people:
+            api.create(refusal(409), email, roles=[DEVELOPER])
+        reconsiders(api, NEW, members=[member_record(BOB)])
+        outcomes = present(cloud, wishes=[replace(WISH, email=email) for email in people])
+        assert [outcome.action for outcome in outcomes] == ["unchanged", "member", "failed"]
+
+
+class TestPuttingBack:
+    OLD = invitation_record(roles=[BILLING])
+
+    def test_as_it_was(self, cloud, api):
+        api.delete(1)
+        api.create(refusal(400, "no"), ALICE, roles=[DEVELOPER])
+        reconsiders(api)
+        back = invitation_record(roles=[BILLING], number=8)
+        api.create(back, ALICE, roles=[BILLING])
+        (outcome,) = present(cloud, self.OLD)
+        assert (outcome.action, outcome.changed, outcome.invitation) == ("failed", True, found(back))
+        assert str(outcome.error).endswith(
+            "; the earlier invitation of alice@example.com, with Billing, was put back, which sent an email."
+        )
+
+    def test_with_the_older_role(self, cloud, api):
+        api.delete(1)
+        api.create(refusal(400, "no"), ALICE, role="admin")
+        reconsiders(api)
+        back = invitation_record(roles=None, number=8)
+        api.create(back, ALICE, role="developer")
+        (outcome,) = present(cloud, invitation_record(roles=None), wishes=[Holder(ALICE, "admin")])
+        assert outcome.invitation == found(back)
+
+    def test_that_is_refused_leaves_the_person_with_none(self, cloud, api):
+        api.delete(1)
+        api.create(refusal(403), ALICE, roles=[DEVELOPER])
+        api.create(refusal(403), ALICE, roles=[BILLING])
+        (outcome,) = present(cloud, self.OLD)
+        assert (outcome.action, outcome.changed, outcome.invitation) == ("failed", True, None)
+        assert str(outcome.error).endswith(
+            "; alice@example.com has no invitation now: the earlier invitation of alice@example.com, with Billing,"
+            " was revoked and could not be put back."
+        )
+
+    def test_that_is_lost_is_not_known(self, cloud, api):
+        api.delete(1)
+        api.create(refusal(403), ALICE, roles=[DEVELOPER])
+        api.create(lost(), ALICE, roles=[BILLING])
+        api.invitations(answer=refusal(401))
+        (outcome,) = present(cloud, self.OLD)
+        assert str(outcome.error).endswith("with Billing, was revoked, and whether it could be put back is not known.")
+
+    def test_is_not_done_where_the_new_one_may_be_there(self, cloud, api):
+        api.delete(1)
+        api.create(lost(), ALICE, roles=[DEVELOPER])
+        api.invitations(answer=refusal(401))
+        (outcome,) = present(cloud, self.OLD)
+        assert str(outcome.error).endswith("the earlier invitation of alice@example.com, with Billing, was revoked.")
+
+    def test_is_not_done_where_someone_has_joined_meanwhile(self, cloud, api):
+        api.delete(1)
+        api.create(refusal(409), ALICE, roles=[DEVELOPER])
+        reconsiders(api, members=[member_record(ALICE)], times=1)
+        (outcome,) = present(cloud, self.OLD)
+        assert (outcome.action, outcome.changed) == ("member", True)
+
+    def test_is_not_done_where_it_was_gone_already(self, cloud, api):
+        api.delete(1, refusal(404))
+        api.create(refusal(400), ALICE, roles=[DEVELOPER])
+        reconsiders(api)
+        (outcome,) = present(cloud, self.OLD)
+        assert (outcome.action, outcome.changed) == ("failed", False)
+
+
+class TestDeleting:
+    TWINS = (invitation_record(), expired_record(number=2), invitation_record(number=3))
+
+    def test_gone_already_is_no_change(self, cloud, api):
+        api.delete(1, refusal(404))
+        (outcome,) = absent(cloud, invitation_record())
+        assert (outcome.action, outcome.changed, outcome.invitation) == ("absent", False, None)
+
+    def test_half_way(self, cloud, api):
+        api.delete(1)
+        api.delete(2, refusal(403))
+        (outcome,) = absent(cloud, *self.TWINS)
+        assert (outcome.action, outcome.changed) == ("failed", True)
+        assert outcome.invitation.id == uid(3)
+        assert str(outcome.error).endswith("; 1 of the 3 invitations of alice@example.com were revoked.")
+
+    def test_not_even_half_way(self, cloud, api):
+        api.delete(1, refusal(403))
+        (outcome,) = absent(cloud, *self.TWINS)
+        assert (outcome.action, outcome.changed) == ("failed", False)
+        assert "were revoked" not in str(outcome.error)
+
+    def test_nothing_is_sent_where_the_old_one_could_not_be_deleted(self, cloud, api):
+        api.delete(1, refusal(403))
+        (outcome,) = present(cloud, invitation_record(roles=[BILLING]))
+        assert outcome.action == "failed"
+
+
+class TestARoster:
+    PEOPLE = (ALICE, BOB, CAROL)
+
+    @pytest.fixture
+    def wishes(self):
+        return [replace(WISH, email=email) for email in self.PEOPLE]
+
+    @pytest.mark.parametrize("status", [401, 403])
+    def test_stops_at_what_all_would_fail_of(self, cloud, api, wishes, status):
+        api.create(refusal(status, "words"), ALICE, roles=[DEVELOPER])
+        first, *others = present(cloud, wishes=wishes)
+        assert first.error.status == status
+        for outcome in others:
+            assert (outcome.action, outcome.changed) == ("failed", False)
+            assert str(outcome.error) == "Not attempted after an earlier failure."
+            assert outcome.error.as_result() == {**first.error.as_result(), "reason": "not attempted after: words"}
+
+    def test_stops_at_an_api_that_stays_down(self, api, settings, wishes):
+        cloud = Cloud(Client(replace(settings, retry_timeout=1)), ORGANIZATION)
+        api.create(refusal(503), ALICE, roles=[DEVELOPER])
+        looks(api)
+        outcomes = present(cloud, wishes=wishes)
+        assert [outcome.action for outcome in outcomes] == ["failed"] * 3
+        assert [outcome.error.status for outcome in outcomes] == [503] * 3
+
+    def test_an_api_that_stays_down_is_not_asked_about_refusals(self, api, settings, wishes):
+        cloud = Cloud(Client(replace(settings, retry_timeout=1)), ORGANIZATION)
+        api.create(refusal(400, "no"), ALICE, roles=[DEVELOPER])
+        api.create(refusal(429, headers={"X-RateLimit-Reset": "60"}), BOB, roles=[DEVELOPER])
+        outcomes = present(cloud, wishes=wishes)
+        assert [outcome.error.status for outcome in outcomes] == [400, 429, 429]
+
+    def test_goes_on_after_a_refusal(self, cloud, api, wishes):
+        api.create(refusal(400), ALICE, roles=[DEVELOPER])
+        api.create(invitation_record(BOB, number=2), BOB, roles=[DEVELOPER])
+        api.create(invitation_record(CAROL, number=3), CAROL, roles=[DEVELOPER])
+        reconsiders(api)
+        assert [outcome.action for outcome in present(cloud, wishes=wishes)] == ["failed", "created", "created"]
+
+    def test_what_writes_nothing_is_told_even_after_stopping(self, cloud, api, wishes):
+        api.create(refusal(403), ALICE, roles=[DEVELOPER])
+        outcomes = present(cloud, invitation_record(BOB, number=2), wishes=wishes)
+        assert [outcome.action for outcome in outcomes] == ["failed", "unchanged", "failed"]
+
+
+def test_other_roles_than_asked_for_are_a_failure(cloud, api):
+    api.create(invitation_record(roles=[ADMIN], number=9), ALICE, roles=[DEVELOPER])
+    (outcome,) = present(cloud)
+    assert (outcome.action, outcome.changed, outcome.invitation.id) == ("failed", True, uid(9))
+    assert "was invited with other roles (Admin) than asked for (Developer); revoke the invitation" in str(
+        outcome.error
+    )
+    assert outcome.error.as_result()["reason"] == "invited with other roles"
+
+
+def test_roles_that_cannot_be_compared_are_taken(cloud, api):
+    api.create(invitation_record(roles=None, number=9), ALICE, roles=[DEVELOPER])
+    (outcome,) = present(cloud)
+    assert outcome.action == "created"
+
+
+class TestAMovedOrganization:
+    MOVED = "Organization has migrated to Custom Roles. Use 'assignedRoleIds' instead of 'role'."
+    BY_ROLE = (Holder(ALICE, "developer"),)
+
+    def test_is_told_what_to_use(self, cloud, api):
+        api.create(refusal(400, self.MOVED), ALICE, role="developer")
+        reconsiders(api)
+        api.roles(*ROLES)
+        (outcome,) = present(cloud, wishes=self.BY_ROLE)
+        assert str(outcome.error).endswith(
+            "; this organization has moved to custom roles: use roles instead of role,"
+            " one or more of Admin, Analyst, Billing, Developer."
+        )
+
+    def test_even_where_roles_cannot_be_listed(self, cloud, api):
+        api.create(refusal(400, self.MOVED), ALICE, role="developer")
+        reconsiders(api)
+        api.roles(answer=refusal(403))
+        (outcome,) = present(cloud, wishes=self.BY_ROLE)
+        assert str(outcome.error).endswith("; this organization has moved to custom roles: use roles instead of role.")
+
+    def test_also_after_putting_back(self, cloud, api):
+        api.delete(1)
+        api.create(refusal(400, self.MOVED), ALICE, role="developer")
+        reconsiders(api)
+        api.create(invitation_record(roles=[ADMIN], number=8), ALICE, roles=[ADMIN])
+        api.roles(*ROLES)
+        (outcome,) = present(cloud, invitation_record(roles=[ADMIN], role="admin"), wishes=self.BY_ROLE)
+        assert "was put back" in str(outcome.error)
+        assert "use roles instead of role, one or more of Admin" in str(outcome.error)
+
+    def test_but_not_whoever_uses_roles_already(self, cloud, api):
+        api.create(refusal(400, "unknown custom role"), ALICE, roles=[DEVELOPER])
+        reconsiders(api)
+        (outcome,) = present(cloud)
+        assert "use roles instead" not in str(outcome.error)
+
+
+def test_prediction_is_the_plan():
+    (step,) = plan_present([WISH], [], [], NOW - NOW, NOW)
+    outcome = predict(step)
+    assert (outcome.action, outcome.changed, outcome.invitation) == ("created", True, step.invitation)
+    assert outcome.error is None
+
+
+def test_the_times_of_a_new_invitation_are_the_apis(cloud, api):
+    api.create(NEW, ALICE, roles=[DEVELOPER])
+    (outcome,) = present(cloud)
+    assert outcome.invitation.created_at == NEW["createdAt"] != timestamp(NOW)
