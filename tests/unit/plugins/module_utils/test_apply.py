@@ -59,12 +59,12 @@ def absent(cloud, *records, emails=(ALICE,)):
 
 
 def looks(api, *records, times=4):
-    for _ in range(times):
+    for _time in range(times):
         api.invitations(*records)
 
 
 def reconsiders(api, *records, members=(), times=2):
-    for _ in range(times):
+    for _time in range(times):
         api.invitations(*records)
         api.members(*members)
 
@@ -144,7 +144,7 @@ class TestALostAnswer:
 
     def test_it_gives_up_in_time(self, api, settings):
         cloud = Cloud(Client(replace(settings, retry_timeout=10)), ORGANIZATION)
-        for _ in range(2):
+        for _time in range(2):
             api.create(lost(), ALICE, roles=[DEVELOPER])
             looks(api)
         (outcome,) = present(cloud)

@@ -130,7 +130,7 @@ def test_check_mode_changes_nothing(make, roster, renew_before, purge):
 def test_however_often_it_runs_a_person_gets_at_most_one_email(make, roster, renew_before, purge):
     organization = make()
     keep_present(organization, roster, renew_before, purge, check_mode=False)
-    for _ in range(2):
+    for _time in range(2):
         again = keep_present(organization, roster, renew_before, purge, check_mode=False)
         assert not result_of_roster(again, NOW, False)["changed"]
     assert len(organization.emails) == len(set(organization.emails))
@@ -138,7 +138,7 @@ def test_however_often_it_runs_a_person_gets_at_most_one_email(make, roster, ren
 
 @given(organizations(), entries, renewals)
 def test_one_invitation_is_a_roster_of_one(make, entry, renew_before):
-    kept = [keep_present(make(), [entry], renew_before, purge=False, check_mode=False) for _ in range(2)]
+    kept = [keep_present(make(), [entry], renew_before, purge=False, check_mode=False) for _time in range(2)]
     one, many = result_of_one(kept[0], NOW, False), result_of_roster(kept[1], NOW, False)
     assert one["changed"] == many["changed"]
     assert many["summary"][one["action"]] == 1
