@@ -54,13 +54,8 @@ LONG_WAIT = 10.0
 
 
 def create_module(options: Mapping[str, Any], **constraints: object) -> AnsibleModule:
-    """Make the module, with the options that every module has. An option that is null takes its default."""
-    specification = {**COMMON_OPTIONS, **options}
-    module = AnsibleModule(argument_spec=specification, supports_check_mode=True, **constraints)
-    for name, option in specification.items():
-        if module.params[name] is None:
-            module.params[name] = option.get("default")
-    return module
+    """Make the module, with the options that every module has."""
+    return AnsibleModule(argument_spec={**COMMON_OPTIONS, **options}, supports_check_mode=True, **constraints)
 
 
 def run(module: AnsibleModule, task: Callable[[AnsibleModule, Cloud], dict[str, Any]]) -> NoReturn:

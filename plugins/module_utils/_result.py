@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ._apply import Outcome
+    from ._client import ApiError
     from ._cloud import Invitation, Member
     from ._roster import Result
 
@@ -56,15 +57,9 @@ def result_of_roster(kept: Result, now: datetime, diff: bool) -> dict[str, Any]:
             for outcome in outcomes
             if outcome.step.writes
         ]
-    failed = [outcome for outcome in outcomes if outcome.error]
-    if failed:
-        error = failed[0].error
-        return {
-            **result,
-            "failed": True,
-            "msg": _message(failed, len(outcomes)),
-            "error": error.as_result() if error else None,
-        }
+    errors = [outcome.error for outcome in outcomes if outcome.error]
+    if errors:
+        return {**result, "failed": True, "msg": _message(errors, len(outcomes)), "error": errors[0].as_result()}
     return result
 
 
@@ -108,9 +103,9 @@ def _bounded(warnings: Sequence[str]) -> list[str]:
     return [*warnings[:WARNINGS_AT_MOST], *([f"{more} more warnings are left out."] if more > 0 else [])]
 
 
-def _message(failed: Sequence[Outcome], people: int) -> str:
-    sentences = [f"{len(failed)} of {people} people failed."]
-    sentences += [str(outcome.error) for outcome in failed[:FAILURES_IN_MESSAGE]]
-    if len(failed) > FAILURES_IN_MESSAGE:
+def _message(errors: Sequence[ApiError], people: int) -> str:
+    sentences = [f"{len(errors)} of {people} people failed."]
+    sentences += [str(error) for error in errors[:FAILURES_IN_MESSAGE]]
+    if len(errors) > FAILURES_IN_MESSAGE:
         sentences.append("The rest is in changes.")
     return " ".join(sentences)

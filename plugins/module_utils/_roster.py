@@ -74,8 +74,8 @@ def keep_present(
     roles = cloud.roles() if by_name else None
     invitations = cloud.invitations()
     now = cloud.now()
-    seen = seen_roles(invitations)
     named = dict.fromkeys(entry.roles for entry in entries if entry.roles)
+    seen = seen_roles(invitations) if named and roles is None else {}
     resolved = {names: resolve_roles(names, roles, seen) for names in named}
     wishes = fold(Holder(entry.email, entry.role, resolved.get(entry.roles)) for entry in entries)
     warnings: list[str] = []
