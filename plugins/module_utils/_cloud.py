@@ -170,13 +170,14 @@ class Cloud:
         return invitation
 
     def create(self, email: str, role: str | None, role_ids: Iterable[str]) -> Invitation:
-        """Invite a person, with the older ``role`` or else with role IDs. Each success is an email to the person.
+        """Invite a person, with role IDs or else with the older ``role``. Each success is an email to the person.
 
         An error that is ``lost`` leaves open whether the person was invited.
         """
         path = self.path("invitations")
         purpose = f"invite {email}"
-        roles: dict[str, Any] = {"role": role} if role else {"assignedRoleIds": sorted(role_ids)}
+        assigned = sorted(role_ids)
+        roles: dict[str, Any] = {"assignedRoleIds": assigned} if assigned else {"role": role}
         invitation = _invitation(self.client.call(purpose, "POST", path, {"email": email, **roles}))
         if invitation is None or invitation.email != email:
             raise _unreadable(purpose, "POST", path)

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +49,18 @@ class Step:
     def invites_a_newcomer(self) -> bool:
         """Whether someone without a live invitation is to be invited, who may have joined long since."""
         return self.wish is not None and self.before is None
+
+    @property
+    def needs_confirmed_roles(self) -> bool:
+        """Whether a live invitation is to make room for one with roles that the API may not know, or no longer take.
+
+        Only an API that tells no assigned roles is sure to take ``role``.
+        """
+        if self.wish is None or self.before not in self.delete:
+            return False
+        if self.wish.assigned_roles is None:
+            return self.before.assigned_roles is not None
+        return any(role.type is None for role in self.wish.assigned_roles)
 
     def diff(self) -> dict[str, Any]:
         """The change as ``--diff`` shows it."""
@@ -99,6 +111,29 @@ def resolve_roles(
     else:
         found = [AssignedRole(role.id, role.name, role.type) for role in (_find_role(name, roles) for name in names)]
     return tuple(sorted({role.id: role for role in found}.values(), key=lambda role: role.id))
+
+
+def confirm_roles(step: Step, roles: Sequence[Role]) -> Step:
+    """The step with its roles as the organization has them, so that nothing is revoked for what the API then refuses.
+
+    The older ``role`` stands for the system role of its name: an organization that has moved to custom roles takes only
+    that one's ID.
+
+    :raises OptionError: for a role that the organization does not have.
+    """
+    wish = step.wish
+    if wish is None:
+        return step
+    if wish.assigned_roles is None:
+        same = [role for role in roles if role.type == "system" and role.name.casefold() == wish.role]
+        if not same:
+            raise OptionError(
+                f"role: the organization has no system role {wish.role!r}; use roles, of {_names(roles)}."
+            )
+        names = [same[0].id]
+    else:
+        names = [role.id for role in wish.assigned_roles]
+    return _inviting(step, replace(wish, assigned_roles=resolve_roles(names, roles, {})))
 
 
 def fold(wishes: Iterable[Holder]) -> list[Holder]:
@@ -153,28 +188,36 @@ def _plan_person(
     wish: Holder, theirs: Sequence[Invitation], member: Member | None, renew_before: timedelta | None, now: datetime
 ) -> Step:
     live = [invitation for invitation in theirs if not invitation.expired(now)]
-    predicted = Invitation(wish.email, wish.role, wish.assigned_roles)
     if not live:
         if theirs and renew_before is None:
             return Step(wish.email, "expired", invitation=latest(theirs))
         if member:
             return Step(wish.email, "member", member=member, warnings=_member_warnings(wish, member))
-        return Step(wish.email, "renewed" if theirs else "created", wish, tuple(theirs), invitation=predicted)
+        return _inviting(Step(wish.email, "renewed" if theirs else "created", delete=tuple(theirs)), wish)
 
     judged = [(invitation, fits(wish, invitation)) for invitation in live]
     content = [invitation for invitation, fitting in judged if fitting]
     unclear = [invitation for invitation, fitting in judged if fitting is None]
     stands = latest(content or unclear)
     if not stands:
-        return Step(wish.email, "replaced", wish, tuple(theirs), before=latest(live), invitation=predicted)
+        return _inviting(Step(wish.email, "replaced", delete=tuple(theirs), before=latest(live)), wish)
     due, warnings = _is_due(stands, renew_before, now)
     if due:
-        return Step(wish.email, "renewed", wish, tuple(theirs), before=stands, invitation=predicted)
+        same_roles = stands.assigned_roles if content else None
+        return _inviting(
+            Step(wish.email, "renewed", delete=tuple(theirs), before=stands),
+            replace(wish, assigned_roles=same_roles or wish.assigned_roles),
+        )
     if not content:
         warnings = (*warnings, _unclear_roles(wish, stands))
     others = tuple(_other_invitation(other) for other, fitting in judged if fitting is False)
     warnings = (*warnings, *others)
     return Step(wish.email, "unchanged", before=stands, invitation=stands, warnings=warnings)
+
+
+def _inviting(step: Step, wish: Holder) -> Step:
+    """The step with an invitation as wished at its end."""
+    return replace(step, wish=wish, invitation=Invitation(wish.email, wish.role, wish.assigned_roles))
 
 
 def _plan_revocation(email: str, theirs: Sequence[Invitation]) -> Step:
@@ -240,8 +283,11 @@ def _find_role(name: str, roles: Sequence[Role]) -> Role:
         raise OptionError(
             f"roles: {name!r} is the name of several roles: {choices}; give the ID of the one that is meant."
         )
-    names = ", ".join(sorted(role.name for role in roles)) or "none"
-    raise OptionError(f"roles: the organization has no role {name!r}; its roles are: {names}.")
+    raise OptionError(f"roles: the organization has no role {name!r}; its roles are: {_names(roles)}.")
+
+
+def _names(roles: Iterable[Role]) -> str:
+    return ", ".join(sorted(role.name for role in roles)) or "none"
 
 
 def _ids(holder: Holder) -> set[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ._apply import Outcome, apply, predict
 from ._cloud import Holder, Invitation, is_uuid
 from ._options import OptionError, role_names
-from ._plan import fold, plan_absent, plan_present, plan_purge, resolve_roles, seen_roles
+from ._plan import confirm_roles, fold, plan_absent, plan_present, plan_purge, resolve_roles, seen_roles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -87,6 +87,9 @@ def keep_present(
                 "The API key may not list members, so people who have joined already may be invited once more."
             )
         steps = plan_present(wishes, invitations, members or (), renew_before, now)
+    if any(step.needs_confirmed_roles for step in steps):
+        roles = cloud.roles()
+        steps = [confirm_roles(step, roles) if step.needs_confirmed_roles else step for step in steps]
     if purge:
         steps += plan_purge((wish.email for wish in wishes), invitations)
     return _carry_through(cloud, steps, warnings, check_mode)

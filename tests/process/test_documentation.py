@@ -356,6 +356,13 @@ class Trouble:
         self.simulator.add_role("reader")
         return self.task.present(roles=["READER"])
 
+    def role_of_older_organizations(self):
+        self.simulator.invite("ann@example.com", role="admin")
+        admin = next(role for role in self.simulator.roles if role["name"] == "Admin")
+        content = json.dumps({"status": 200, "result": [admin]}).encode()
+        self.simulator.order_fault("body", operation="list_roles", content=content)
+        return self.task.present(role="developer")
+
     def replace(self, times):
         self.simulator.invite("ann@example.com", role_names=["Billing"])
         refusal = {"status": 400, "body": "envelope", "times": times}
@@ -421,6 +428,7 @@ SAYS = {
     "api_url: it must not hold credentials": lambda be: be.task.info(api_url="https://me:us@example.com"),
     "ca_path: there is nothing at ...": lambda be: be.task.info(ca_path="/nowhere"),
     "roles: the organization has no role ...; its roles are: ...": lambda be: be.task.present(roles=["Pilot"]),
+    "role: the organization has no system role ...; use roles, of ...": lambda be: be.role_of_older_organizations(),
     "roles: ... is the name of several roles: ...": lambda be: be.roles_of_one_name(),
     "roles: an entry is blank": lambda be: be.task.present(roles=["Developer", ""]),
     "... is listed twice with different roles: ...": lambda be: be.task.roster(

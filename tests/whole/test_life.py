@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import pytest
 from whole.harness import calls, emails_to, held
@@ -351,6 +352,52 @@ def test_an_organization_that_moved_to_custom_roles_says_what_to_use(run, simula
     assert "Night shift" in result["msg"]
     assert "Custom Roles" in result["error"]["reason"]
     assert simulator.emails == []
+
+
+def test_an_organization_that_moved_still_replaces_by_the_older_role(run, simulator):
+    simulator.configure(organization_era="migrated_refuses")
+    simulator.invite(ANN, role_names=["Developer"])
+    results = [run.present(role="admin") for _time in range(3)]
+    assert [result["action"] for result in results] == ["replaced", "unchanged", "unchanged"]
+    assert role_names(results[-1]) == ["Admin"]
+    assert emails_to(simulator) == 1
+
+
+def test_an_organization_that_moved_still_renews_by_the_older_role(run, simulator):
+    simulator.configure(organization_era="migrated_refuses")
+    simulator.invite(ANN, role_names=["Developer"], expires_in=HOUR)
+    assert run.present(role="developer", renew_before="1d")["action"] == "renewed"
+    assert emails_to(simulator) == 1
+
+
+@pytest.mark.parametrize("era", ["migrated_refuses", "custom_roles_available"])
+def test_nothing_is_revoked_for_a_role_that_is_not_there(run, simulator, era):
+    simulator.configure(organization_era=era)
+    there = simulator.invite(ANN, role_names=["Admin"])
+    result = run.present(roles=["5f0c6a52-6c52-4f0a-9a5e-0d6b1f7f2c11"])
+    assert result["failed"]
+    assert "the organization has no role '5f0c6a52-6c52-4f0a-9a5e-0d6b1f7f2c11'; its roles are: Admin," in result["msg"]
+    assert held(simulator, ANN) == [there["id"]]
+    assert emails_to(simulator) == 0
+
+
+def test_nothing_is_revoked_for_an_older_role_that_is_not_there(run, simulator):
+    there = simulator.invite(ANN, role="admin")
+    admin = next(role for role in simulator.roles if role["name"] == "Admin")
+    content = json.dumps({"status": 200, "result": [admin]}).encode()
+    simulator.order_fault("body", operation="list_roles", content=content)
+    result = run.present(role="developer")
+    assert "no system role 'developer'; use roles, of Admin." in result["msg"]
+    assert held(simulator, ANN) == [there["id"]]
+    assert emails_to(simulator) == 0
+
+
+def test_nothing_is_revoked_by_a_key_that_cannot_see_the_roles(run, simulator):
+    simulator.configure(roles_forbidden=True)
+    there = simulator.invite(ANN, role_names=["Developer"])
+    result = run.present(role="admin")
+    assert result["error"]["status"] == 403
+    assert held(simulator, ANN) == [there["id"]]
 
 
 def test_a_role_that_is_frozen_is_not_taken_for_what_somebody_has(run, simulator):

@@ -19,6 +19,10 @@ def invite_ann(simulator):
     return simulator.invite(ANN, role="developer")
 
 
+def invite_ann_for_an_hour(simulator):
+    return simulator.invite(ANN, role="developer", expires_in=3600)
+
+
 def nobody(_simulator):
     """Leave the organization empty."""
 
@@ -41,7 +45,14 @@ TASKS = {
     ),
     "create": (nobody, "invitation", {"email": ANN, "role": "developer"}, [LIST, MEMBERS, CREATE]),
     "create, by name": (nobody, "invitation", {"email": ANN, "roles": ["Billing"]}, [ROLES, LIST, MEMBERS, CREATE]),
-    "replace": (invite_ann, "invitation", {"email": ANN, "role": "admin"}, [LIST, DELETE, CREATE]),
+    "replace": (invite_ann, "invitation", {"email": ANN, "role": "admin"}, [LIST, ROLES, DELETE, CREATE]),
+    "replace, by name": (invite_ann, "invitation", {"email": ANN, "roles": ["Admin"]}, [ROLES, LIST, DELETE, CREATE]),
+    "renew": (
+        invite_ann_for_an_hour,
+        "invitation",
+        {"email": ANN, "role": "developer", "renew_before": "1d"},
+        [LIST, DELETE, CREATE],
+    ),
     "delete": (invite_ann, "invitation", {"email": ANN, "state": "absent"}, [LIST, DELETE]),
     "absent": (nobody, "invitation", {"email": ANN, "state": "absent"}, [LIST]),
     "roster, unchanged": (invite_everybody, "invitations", {"emails": PEOPLE, "role": "developer"}, [LIST]),

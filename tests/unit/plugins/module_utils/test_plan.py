@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,6 +18,7 @@ from ansible_collections.clickhouse.cloud.plugins.module_utils._options import O
 from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
     ACTIONS,
     WRITING_ACTIONS,
+    confirm_roles,
     describe,
     fits,
     fold,
@@ -442,6 +444,66 @@ def test_roles_are_found(names, roles, found):
 def test_roles_that_are_unknown_or_ambiguous_are_refused(name, roles, message):
     with pytest.raises(OptionError) as refused:
         resolve_roles(["Admin", name] if roles is ROLES else [name], roles, {})
+    assert str(refused.value) == message
+
+
+# found | wished for | renew_before | whether the organization's roles are asked for first
+CONFIRMED = {
+    "nobody is there": ([], wish(role="admin"), AT_EXPIRY, False),
+    "nothing to do": ([invited(DEVELOPER)], wish(role="developer"), AT_EXPIRY, False),
+    "expired": ([late(DEVELOPER)], wish(role="admin"), AT_EXPIRY, False),
+    "older role for an assigned one": ([invited(DEVELOPER)], wish(role="admin"), AT_EXPIRY, True),
+    "older role for an older role": ([invited()], wish(role="admin"), AT_EXPIRY, False),
+    "older role, renewed as it was": ([invited(DEVELOPER, left=HOUR)], wish(role="developer"), DAY, False),
+    "older role, renewed though not to be compared": ([invited(BILLING, left=HOUR)], wish(role="admin"), DAY, True),
+    "a role by its name": ([invited(DEVELOPER)], wish(ADMIN), AT_EXPIRY, False),
+    "a role by its ID": (
+        [invited(DEVELOPER)],
+        Holder(ALICE, None, (AssignedRole(ADMIN.id),)),
+        AT_EXPIRY,
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize(("found", "wished", "renew_before", "asked"), CONFIRMED.values(), ids=CONFIRMED)
+def test_nothing_live_is_revoked_for_roles_that_nobody_has_seen(found, wished, renew_before, asked):
+    (step,) = plan_present([wished], found, [], renew_before, NOW)
+    assert step.needs_confirmed_roles is asked
+    confirmed = confirm_roles(step, ROLES)
+    assert (confirmed.delete, confirmed.action) == (step.delete, step.action)
+    assert confirmed.diff()["before"] == step.diff()["before"]
+    if asked:
+        assert confirmed.wish == Holder(ALICE, wished.role, assigned(ADMIN))
+        assert confirmed.invitation == Invitation(ALICE, wished.role, assigned(ADMIN))
+        assert not confirmed.needs_confirmed_roles
+
+
+def test_a_renewed_invitation_keeps_the_roles_that_are_known_to_be_there():
+    (step,) = plan_present([wish(role="developer")], [invited(DEVELOPER, left=HOUR)], [], DAY, NOW)
+    assert step.wish == Holder(ALICE, "developer", assigned(DEVELOPER))
+
+
+@pytest.mark.parametrize(
+    ("wished", "roles", "message"),
+    [
+        (
+            wish(role="developer"),
+            [ADMIN, Role(uid(7), "Developer", "custom")],
+            "role: the organization has no system role 'developer'; use roles, of Admin, Developer.",
+        ),
+        (
+            Holder(ALICE, None, (AssignedRole(uid(7)),)),
+            [ADMIN],
+            f"roles: the organization has no role {uid(7)!r}; its roles are: Admin.",
+        ),
+    ],
+)
+def test_roles_that_are_not_confirmed_are_refused(wished, roles, message):
+    there = replace(invited(ADMIN), role="admin")
+    (step,) = plan_present([wished], [there], [], AT_EXPIRY, NOW)
+    with pytest.raises(OptionError) as refused:
+        confirm_roles(step, roles)
     assert str(refused.value) == message
 
 

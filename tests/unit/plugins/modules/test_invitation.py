@@ -45,6 +45,7 @@ class Life:
     before: dict = field(default_factory=dict)
     after: dict = field(default_factory=dict)
     roles_listed: bool = False
+    roles_confirmed: bool = False
 
     @property
     def creates(self):
@@ -56,6 +57,8 @@ class Life:
         api.invitations(*self.found)
         if self.members is not None:
             api.members(*self.members)
+        if self.roles_confirmed:
+            api.roles(*ROLES)
 
     def expect_writes(self, api):
         for number in self.deletes:
@@ -65,7 +68,7 @@ class Life:
 
     @property
     def reads(self):
-        return 1 + self.roles_listed + (self.members is not None)
+        return 1 + self.roles_listed + self.roles_confirmed + (self.members is not None)
 
     @property
     def writes(self):
@@ -125,12 +128,13 @@ LIVES = {
     "invited with another role": Life(
         found=[invitation_record()],
         wish={"roles": [BILLING.id]},
+        roles_confirmed=True,
         action="replaced",
         deletes=[1],
         sends=[BILLING],
         gives=invitation_record(roles=[BILLING], number=9),
         before=SHOWN_DEVELOPER,
-        after={"email": ALICE, "roles": [BILLING.id]},
+        after={"email": ALICE, "roles": ["Billing"]},
     ),
     "invited with another older role": Life(
         found=[invitation_record(**OLDER)],
@@ -320,6 +324,7 @@ def test_a_failure_tells_all(run, api, credentials):
 
 def test_a_failure_half_way_says_what_stands(run, api, credentials):
     api.invitations(invitation_record())
+    api.roles(*ROLES)
     api.delete(1)
     api.create(refusal(403), ALICE, roles=[BILLING])
     api.create(refusal(403), ALICE, roles=[DEVELOPER])
