@@ -76,14 +76,19 @@ def _carry_out(cloud: Cloud, step: Step) -> Outcome:
     if step.wish is None:
         return Outcome(step, "deleted" if deleted else "absent", bool(deleted), step.invitation if deleted else None)
 
+    found = None
     try:
-        invitation = _invite(cloud, step.wish, step.delete)
+        if len(deleted) < len(step.delete):
+            # The list was late, or someone else is at work: the person may have been invited anew already.
+            found = _look_for(cloud, step.email, step.delete, LOOKS_AFTER_A_REFUSAL)
+        invitation = found or _invite(cloud, step.wish, step.delete)
     except ApiError as error:
         failed = Outcome(step, "failed", bool(deleted), error=error)
         return _put_back(cloud, failed, error, step.before) if step.before in deleted else failed
     if fits(step.wish, invitation) is False:
-        return Outcome(step, "failed", True, invitation, error=_other_roles(cloud, step.wish, invitation))
-    return Outcome(step, step.action, True, invitation)
+        error = _other_roles(cloud, step.wish, invitation)
+        return Outcome(step, "failed", bool(deleted) or not found, invitation, error=error)
+    return Outcome(step, "unchanged" if found else step.action, bool(deleted) or not found, invitation)
 
 
 def _invite(cloud: Cloud, wish: Holder, gone: Collection[Invitation]) -> Invitation:
@@ -106,7 +111,7 @@ def _invite(cloud: Cloud, wish: Holder, gone: Collection[Invitation]) -> Invitat
         if not lost:
             raise failure
         try:
-            found = _look_for(cloud, wish.email, gone)
+            found = _look_for(cloud, wish.email, gone, LOOKS_AFTER_A_LOST_ANSWER)
         except ApiError as blind:
             raise _not_known(blind, wish.email) from failure
         if found:
@@ -125,9 +130,9 @@ def _not_known(error: ApiError, email: str) -> ApiError:
     return error
 
 
-def _look_for(cloud: Cloud, email: str, gone: Collection[Invitation]) -> Invitation | None:
+def _look_for(cloud: Cloud, email: str, gone: Collection[Invitation], waits: Iterable[float]) -> Invitation | None:
     """Look, more than once, whether a live invitation has turned up."""
-    for wait in LOOKS_AFTER_A_LOST_ANSWER:
+    for wait in waits:
         if wait:
             cloud.client.sleep(wait)
         found = _live(cloud, cloud.invitations(), email, gone)

@@ -163,8 +163,10 @@ def fits(wish: Holder, holder: Holder) -> bool | None:
     ``assignedRoles`` alone, so ``role`` tells roles apart only where the latter is missing or agrees with it.
     """
     assigned = holder.assigned_roles
+    if wish.assigned_roles and assigned:
+        return _ids(wish) == _ids(holder)
     if wish.role is None:
-        return _ids(wish) == _ids(holder) if assigned else None
+        return None
     if assigned:
         if _amounts_to(holder, wish.role):
             return True

@@ -507,6 +507,33 @@ def test_a_list_that_lags_does_not_get_an_invitation_sent_twice(run, simulator):
     assert emails_to(simulator) == 1
 
 
+@pytest.mark.parametrize("expired", [False, True])
+def test_a_list_that_still_shows_what_was_replaced_gets_nobody_invited_twice(run, simulator, expired):
+    simulator.configure(second_invitation="allow")
+    simulator.invite(ANN, role="admin", expired=expired)
+    simulator.configure(stale_reads=1)
+    assert run.present(role="developer")["action"] == ("renewed" if expired else "replaced")
+    result = run.present(role="developer")
+    assert result["action"] == "unchanged"
+    assert not result["changed"]
+    assert held(simulator, ANN) == [result["invitation"]["id"]]
+    assert emails_to(simulator) == 1
+
+
+def test_what_someone_else_sent_in_place_of_what_was_to_be_replaced_is_told(run, simulator):
+    simulator.configure(second_invitation="allow")
+    simulator.invite(ANN, role="admin")
+    simulator.order_fault("race", operation="delete_invitation", action="delete")
+    meanwhile = {"action": "invite", "email": ANN, "role_names": ["Billing"]}
+    simulator.order_fault("race", operation="list_invitations", skip=1, **meanwhile)
+    result = run.present(role="developer")
+    assert result["failed"]
+    assert not result["changed"]
+    assert "with other roles (Billing)" in result["msg"]
+    assert held(simulator, ANN) == [result["invitation"]["id"]]
+    assert emails_to(simulator) == 1
+
+
 def test_a_member_seen_late_is_not_a_failure(run, simulator):
     simulator.configure(stale_reads=2)
     simulator.order_fault("race", operation="create_invitation", action="add_member")

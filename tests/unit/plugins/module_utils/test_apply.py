@@ -287,6 +287,8 @@ class TestPuttingBack:
 
     def test_is_not_done_where_it_was_gone_already(self, cloud, api):
         api.delete(1, refusal(404))
+        api.invitations(self.OLD)
+        api.invitations()
         api.create(refusal(400), ALICE, roles=[DEVELOPER])
         reconsiders(api)
         (outcome,) = present(cloud, self.OLD)
