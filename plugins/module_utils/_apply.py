@@ -86,8 +86,8 @@ def _carry_out(cloud: Cloud, step: Step) -> Outcome:
         failed = Outcome(step, "failed", bool(deleted), error=error)
         return _put_back(cloud, failed, error, step.before) if step.before in deleted else failed
     if fits(step.wish, invitation) is False:
-        error = _other_roles(cloud, step.wish, invitation)
-        return Outcome(step, "failed", bool(deleted) or not found, invitation, error=error)
+        other_roles = _other_roles(cloud, step.wish, invitation)
+        return Outcome(step, "failed", bool(deleted) or not found, invitation, error=other_roles)
     return Outcome(step, "unchanged" if found else step.action, bool(deleted) or not found, invitation)
 
 

@@ -208,13 +208,10 @@ class Client:
         self.server_time = _http_date(response.headers.get("Date"))
         return self._understand(purpose, method, path, response, content)
 
-    def _understand(self, purpose: str, method: str, path: str, response: requests.Response, content: bytes) -> object:
+    def _understand(self, purpose: str, method: str, path: str, response: requests.Response, body: bytes) -> object:
         """Take the result out of an answer's envelope, or say what the answer means."""
         status = response.status_code
-        try:
-            envelope = json.loads(content)
-        except (ValueError, RecursionError):
-            envelope = None
+        envelope = _parse(body)
         told = envelope if isinstance(envelope, dict) else {}
         succeeded = 200 <= status < 300
         if succeeded and told and ("result" in told or method == "DELETE"):
@@ -326,11 +323,28 @@ def _read(response: requests.Response) -> bytes:
         content += chunk
         if len(content) > LARGEST_ANSWER:
             raise _TooLong(f"the answer is longer than {LARGEST_ANSWER // 1024 // 1024} MiB")
-    length = response.headers.get("Content-Length", "")
-    # Older releases of urllib3 take a body that ends too early for a whole one.
-    if length.isdecimal() and response.raw.tell() < int(length):
+    body = bytes(content)
+    if _is_cut_off(response, body):
         raise _CutOff("the answer was cut off")
-    return bytes(content)
+    return body
+
+
+def _is_cut_off(response: requests.Response, body: bytes) -> bool:
+    """Whether the connection ended too early, which urllib3 does not tell in headers or in a body of unknown length."""
+    length = response.headers.get("Content-Length", "")
+    if length.isdecimal():
+        # Older releases of urllib3 take a body that ends too early for a whole one.
+        return response.raw.tell() < int(length)
+    end_told = response.status_code != 200 or "Transfer-Encoding" in response.headers
+    return not end_told and body[:1] in (b"", b"{") and _parse(body) is None
+
+
+def _parse(body: bytes) -> object:
+    """The JSON in a body; None where it holds none."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 class _Fault(NamedTuple):

@@ -50,7 +50,7 @@ class Answer:
         response = requests.Response()
         response.status_code = self.status
         response.reason = self.reason
-        response.headers.update({**DATE, **self.headers})
+        response.headers.update({**DATE, "Content-Length": str(len(self.body)), **self.headers})
         # As older releases of urllib3, which take a body that ends too early for a whole one.
         response.raw = urllib3.HTTPResponse(
             io.BytesIO(self.body), self.headers, self.status, preload_content=False, enforce_content_length=False

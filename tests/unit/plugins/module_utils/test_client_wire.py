@@ -143,12 +143,26 @@ def test_the_timer_is_put_back(connect):
     "answer",
     [
         b"",
+        b"HTTP/1.1 2",
+        b"HTTP/1.1 200 OK\r\nContent-Le",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + BODY,
+        b"HTTP/1.1 200 OK\r\n\r\n" + BODY[:-1],
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nd\r\n" + BODY + b"\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n",
         b"no HTTP at all\r\n\r\n",
     ],
-    ids=["nothing", "in the body", "between chunks", "nonsense for a chunk", "no HTTP"],
+    ids=[
+        "nothing",
+        "in the status",
+        "in the headers",
+        "after the headers",
+        "in the body",
+        "in a body of any length",
+        "between chunks",
+        "nonsense for a chunk",
+        "no HTTP",
+    ],
 )
 def test_a_broken_answer_may_be_whole_the_next_time(connect, answer):
     with Wire([[answer]], [[WHOLE]]) as wire:
