@@ -249,6 +249,18 @@ class _Cut(Fault):
 
 
 @dataclasses.dataclass(frozen=True)
+class _CutHeaders(Fault):
+    """The status and half of the headers, then the connection ends."""
+
+    applied: bool = False
+
+    def play(self, exchange: Exchange) -> None:
+        head = _true_answer(exchange, self.applied).head(close=True)
+        exchange.send_bytes(head[: len(head) // 2])
+        exchange.close(reset=False)
+
+
+@dataclasses.dataclass(frozen=True)
 class _CutJson(Fault):
     """A complete answer whose JSON ends in the middle."""
 
@@ -481,6 +493,7 @@ KINDS: dict[str, type[Fault]] = {
     "no_content": _NoContent,
     "disconnect": _Disconnect,
     "cut": _Cut,
+    "cut_headers": _CutHeaders,
     "cut_json": _CutJson,
     "delay": _Delay,
     "drip_headers": _DripHeaders,

@@ -51,6 +51,7 @@ faults = st.one_of(
     orders("rate_limited", headers=st.sampled_from([{}, {"X-RateLimit-Reset": "0"}, {"Retry-After": "7"}])),
     orders("disconnect", applied=either, reset=either),
     orders("cut", applied=either, reset=either),
+    orders("cut_headers", applied=either),
     orders("cut_json", applied=either),
     orders("redirect", applied=either),
     orders("no_content", applied=either),

@@ -73,6 +73,14 @@ TASKS = {
         [ANN],
         {ANN: {"role": "admin"}},
     ),
+    "replace by the older role": Task(
+        "invitation",
+        {"email": ANN, "role": "developer"},
+        [LIST, ROLES, DELETE, CREATE],
+        {ANN: "replaced"},
+        [ANN],
+        {ANN: {"role": "admin"}},
+    ),
     "renew": Task(
         "invitation",
         {"email": ANN, "role": "admin"},
@@ -197,6 +205,7 @@ FAULTS = {
     **applied_or_not("end", "disconnect", {}, OK, (OK, OK), (OK, OK)),
     **applied_or_not("reset", "disconnect", {"reset": True}, OK, (OK, OK), (OK, OK)),
     **applied_or_not("cut", "cut", {}, OK, (OK, OK), (OK, OK)),
+    **applied_or_not("cut in the headers", "cut_headers", {}, OK, (OK, OK), (OK, OK)),
     **applied_or_not("cut by a reset", "cut", {"reset": True}, OK, (OK, OK), (OK, OK)),
     **{
         f"late by {reads} lists, {answer}": Fault("late", {"reads": reads, "answer": answer}, None, OK, OK)

@@ -65,7 +65,9 @@ def test_every_operation_can_fail(api, simulator, operation):
 
 
 @pytest.mark.parametrize("applied", [False, True])
-@pytest.mark.parametrize("kind", ["status", "redirect", "no_content", "disconnect", "cut", "cut_json", "body"])
+@pytest.mark.parametrize(
+    "kind", ["status", "redirect", "no_content", "disconnect", "cut", "cut_headers", "cut_json", "body"]
+)
 def test_applied_or_not(api, simulator, kind, applied):
     simulator.order_fault(kind, operation="create_invitation", applied=applied)
     try:
@@ -73,7 +75,7 @@ def test_applied_or_not(api, simulator, kind, applied):
     except requests.RequestException:
         answered = None
     assert len(simulator.invitations) == len(simulator.emails) == int(applied)
-    if kind != "cut":
+    if kind not in ("cut", "cut_headers"):
         assert simulator.requests[-1]["status"] == answered
 
 
@@ -120,6 +122,14 @@ def test_cut(api, simulator, reset):
     simulator.order_fault("cut", reset=reset)
     with pytest.raises((requests.exceptions.ChunkedEncodingError, requests.ConnectionError)):
         api.raw("GET", "/invitations")
+
+
+def test_cut_headers(api, simulator):
+    simulator.order_fault("cut_headers")
+    response = api.raw("GET", "/roles")
+    assert response.status_code == 200
+    assert response.content == b""
+    assert "Content-Length" not in response.headers
 
 
 def test_cut_json(api, simulator):
