@@ -149,11 +149,20 @@ invitation:
       type: bool
 member:
   description:
-    - The person as a member of the organization. The API is asked only if someone without a live invitation is to be
-      invited.
+    - The person as a member of the organization; V(null) if they have not joined. The API is asked only if someone
+      without a live invitation is to be invited.
   returned: always, once the organization could be read
   type: dict
-  sample: null
+  sample:
+    user_id: 8c1f8c0a-3a6e-4f57-9e0e-55a2c1d4b7f3
+    name: Bob
+    email: bob@example.com
+    role: admin
+    assigned_roles:
+      - role_id: 7a1e9f6c-23a5-4c0e-8d0a-0c1f5f0f3b52
+        role_name: Admin
+        role_type: system
+    joined_at: "2026-10-01T08:30:00.000Z"
   contains:
     user_id:
       description: ID of the person.

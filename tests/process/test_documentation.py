@@ -106,7 +106,8 @@ def play(run, tmp_path):
     def play(tasks, status=0, arguments="", environment=None, **play):
         names = [task["register"] for task in tasks if "register" in task]
         results = {name: f"{{{{ {name} }}}}" for name in names}
-        keep = {"ansible.builtin.copy": {"content": results, "dest": str(tmp_path / "results.json"), "mode": "0600"}}
+        copy = {"content": results, "dest": str(tmp_path / "results.json"), "mode": "0600"}
+        keep = {"ansible.builtin.copy": copy, "check_mode": False}
         plays = [{"hosts": "localhost", "gather_facts": False, **play, "tasks": [*tasks, keep] if names else tasks}]
         (tmp_path / "play.yml").write_text(yaml.safe_dump(plays))
         output = run(f"ansible-playbook play.yml {arguments}", status, **(environment or {}))
@@ -116,11 +117,23 @@ def play(run, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def documented():
-    """What ansible-doc knows of the modules."""
+def ansible_doc():
+    """What ansible-doc shows of the modules."""
     names = [f"clickhouse.cloud.{module}" for module in MODULES]
     output = subprocess.run(["ansible-doc", "--json", *names], check=True, capture_output=True, text=True).stdout
-    return {name.rpartition(".")[2]: plugin["doc"] for name, plugin in json.loads(output).items()}
+    return {name.rpartition(".")[2]: plugin for name, plugin in json.loads(output).items()}
+
+
+@pytest.fixture(scope="module")
+def documented(ansible_doc):
+    """The documentation of the modules."""
+    return {module: plugin["doc"] for module, plugin in ansible_doc.items()}
+
+
+@pytest.fixture(scope="module")
+def examples(ansible_doc):
+    """The tasks that are the modules' examples."""
+    return {module: yaml.safe_load(plugin["examples"]) for module, plugin in ansible_doc.items()}
 
 
 @pytest.fixture
@@ -237,6 +250,53 @@ def test_what_ansible_prints_of_credentials(play, run):
     assert ("api_secret: LITERAL" in play([above, below], environment={"CLICKHOUSE_CLOUD_API_SECRET": "wrong"})) == (
         version >= (2, 19)
     )
+
+
+# --- The modules' own documentation -----------------------------------------------------------------------------------
+
+# The examples of a module | who gets an email, in this order | who is invited in the end.
+EXAMPLES = {
+    "invitation": (["alice", "bob"], ["bob"]),
+    "invitation_info": ([], []),
+    "invitations": (["alice", "bob", "alice", "carol"], ["bob", "alice"]),
+}
+
+
+@pytest.mark.parametrize(("module", "emails", "invited"), [(name, *rest) for name, rest in EXAMPLES.items()])
+def test_the_examples_run(play, simulator, examples, module, emails, invited):
+    play(examples[module], arguments="--check --diff")
+    assert simulator.emails == simulator.invitations == []
+    play(examples[module], arguments="--diff")
+    assert [each["email"] for each in simulator.emails] == [f"{name}@example.com" for name in emails]
+    assert [each["email"] for each in simulator.invitations] == [f"{name}@example.com" for name in invited]
+
+
+def test_the_examples_of_looking_tell_who_is_there(play, simulator, examples):
+    simulator.invite("alice@example.com", role="developer")
+    simulator.add_member("bob@example.com")
+    *_others, people = examples["invitation_info"]
+    told = play([{**people, "register": "people"}])["people"]
+    assert [each["email"] for each in told["invitations"]] == ["alice@example.com"]
+    assert [each["email"] for each in told["members"]] == ["bob@example.com"]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_everything_is_documented(documented, module):
+    doc = documented[module]
+    assert doc["short_description"]
+    attributes = {"check_mode", "diff_mode", "idempotent", "platform", "action_group"}
+    assert set(doc["attributes"]) == attributes
+    assert all(doc["attributes"][name]["description"] and doc["attributes"][name]["support"] for name in attributes)
+    for option in options_of(doc):
+        assert option["description"]
+        assert option["type"]
+
+
+def options_of(doc):
+    """All options, those inside others too."""
+    for option in doc["options"].values():
+        yield option
+        yield from options_of({"options": option.get("suboptions", {})})
 
 
 # --- The life of an invitation ------------------------------------------------------------------------------------

@@ -17,8 +17,8 @@ from unittest import mock
 from ansible.module_utils import basic
 from ansible.module_utils.common import warnings
 from hypothesis import HealthCheck, settings
+from whole.documented import MODULES, check_documented
 
-MODULES = "ansible_collections.clickhouse.cloud.plugins.modules"
 ERROR_FIELDS = {"status", "reason", "request_id", "method", "path"}
 
 # The same examples in every run. Whoever wants to search sets EXAMPLES to a number of random ones.
@@ -73,6 +73,7 @@ class Runner:
         result = json.loads(output)
         result["warnings"] = [warning_text(warning) for warning in result.get("warnings", [])]
         check_result(result)
+        check_documented(module, options, result)
         return result
 
     def present(self, email="ann@example.com", **options):

@@ -1,0 +1,68 @@
+# Copyright: Contributors to the clickhouse.cloud collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a module's RETURN documents, as a schema to hold results against."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+
+import jsonschema
+import yaml
+
+MODULES = "ansible_collections.clickhouse.cloud.plugins.modules"
+TYPES = {
+    "bool": "boolean",
+    "dict": "object",
+    "float": "number",
+    "int": "integer",
+    "list": "array",
+    "str": "string",
+}
+# What every module of Ansible may return.
+COMMON = {name: {} for name in ("changed", "deprecations", "exception", "failed", "msg", "warnings")}
+
+
+@functools.cache
+def returned(module):
+    """The RETURN of a module."""
+    return yaml.safe_load(importlib.import_module(f"{MODULES}.{module}").RETURN)
+
+
+def schema(value):
+    """The JSON schema of a documented value. Text and records may be missing, hence null, anything else must say so."""
+    kinds = [TYPES[value["type"]]]
+    if value["type"] in ("dict", "str") or "V(null)" in value["description"]:
+        kinds.append("null")
+    fields = {"type": kinds}
+    inner = value.get("contains", {})
+    record = {"properties": {name: schema(each) for name, each in inner.items()}, "additionalProperties": not inner}
+    if value["type"] == "list":
+        return {**fields, "items": {"type": TYPES[value["elements"]], **record}}
+    return {**fields, **record} if value["type"] == "dict" else fields
+
+
+@functools.cache
+def validator(module):
+    """What checks that a result has documented values alone."""
+    values = {name: schema(value) for name, value in returned(module).items()}
+    return jsonschema.Draft202012Validator({"properties": {**COMMON, **values}, "additionalProperties": False})
+
+
+def check_documented(module, options, result):
+    """A result has what is documented, all of it, when it is said to be returned, and nothing else."""
+    validator(module).validate(result)
+    failed = result.get("failed", False)
+    conditions = {
+        "always": True,
+        "success": not failed,
+        "failure": failed,
+        "with C(--diff)": None if failed else True,
+        "with O(members=true)": not failed and bool(options.get("members")),
+        # Whether it got so far, a failure does not tell.
+        "always, once the options were found to be right": None if failed else True,
+        "always, once the organization could be read": None if failed else True,
+    }
+    for name, value in returned(module).items():
+        expected = conditions[value["returned"]]
+        assert expected is None or (name in result) == expected, name
