@@ -56,7 +56,7 @@ class Step:
 
         Only an API that tells no assigned roles is sure to take ``role``.
         """
-        if self.wish is None or self.before not in self.delete:
+        if self.wish is None or self.before is None:
             return False
         if self.wish.assigned_roles is None:
             return self.before.assigned_roles is not None
