@@ -363,6 +363,14 @@ def test_an_organization_that_moved_still_replaces_by_the_older_role(run, simula
     assert emails_to(simulator) == 1
 
 
+def test_only_what_makes_room_is_sent_in_another_way_than_asked_for(run, simulator):
+    simulator.configure(organization_era="migrated_refuses")
+    simulator.invite(ANN, role_names=["Developer"])
+    result = run.roster(ANN, "bob@example.com", role="admin")
+    assert [change["action"] for change in result["changes"]] == ["replaced", "failed"]
+    assert "use roles instead of role" in result["msg"]
+
+
 def test_an_organization_that_moved_still_renews_by_the_older_role(run, simulator):
     simulator.configure(organization_era="migrated_refuses")
     simulator.invite(ANN, role_names=["Developer"], expires_in=HOUR)
