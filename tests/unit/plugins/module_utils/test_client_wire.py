@@ -171,6 +171,23 @@ def test_a_broken_answer_may_be_whole_the_next_time(connect, answer):
         assert client.retries == 1
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"200 OK\r\nContent-Length: 12\r\n\r\n%s",
+        b"200 OK\r\nTransfer-Encoding: chunked\r\n\r\nc\r\n%s\r\n0\r\n\r\n",
+        b"299 Odd\r\n\r\n%s",
+    ],
+    ids=["of known length", "in chunks", "of an odd status"],
+)
+def test_nonsense_that_came_as_a_whole_is_not_asked_for_again(connect, head):
+    with Wire([[b"HTTP/1.1 " + head % BODY[:-1]]]) as wire:
+        client = connect(wire.port, retry_timeout=5)
+        error = fail(client)
+    assert client.retries == 0
+    assert "the answer is not one of ClickHouse Cloud's" in str(error)
+
+
 def test_a_broken_answer_to_a_post_is_lost(connect):
     with Wire([[b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + BODY]]) as wire:
         error = fail(connect(wire.port, retry_timeout=5), "POST")
