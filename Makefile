@@ -114,11 +114,11 @@ bench: venv $(BENCH_VENV)/installed ## compare the collection's speed with what 
 
 # --- tests -----------------------------------------------------------------------------------------------------------
 
-LINTERS := ruff mypy yamllint reuse changelog docs-lint ansible-lint
+LINTERS := ruff mypy yamllint reuse workflows changelog docs-lint ansible-lint
 
 .PHONY: test
 test: venv ## run all of the below, on the newest ansible-core that this machine can run and on the oldest supported
-	@.venv/bin/python tests/tools/run_layers.py $(LINTERS) unit process integration molecule sanity galaxy oldest
+	@.venv/bin/python tests/tools/run_layers.py $(LINTERS) docs unit process integration molecule sanity galaxy oldest
 
 .PHONY: lint
 lint: $(LINTERS) ## all linters
@@ -140,6 +140,10 @@ yamllint: venv
 reuse: venv
 	@$(call run,.venv) reuse lint --quiet || $(call run,.venv) reuse lint
 
+.PHONY: workflows
+workflows: venv
+	@$(call run,.venv) zizmor --offline --strict-collection --persona=pedantic --quiet --no-progress .github
+
 .PHONY: changelog
 changelog: venv
 	@$(call run,.venv) antsibull-changelog lint
@@ -147,6 +151,16 @@ changelog: venv
 .PHONY: docs-lint
 docs-lint: venv
 	@$(call run,.venv) antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
+
+# antsibull-docs writes into no folder into which others may write. Sphinx is to fail at any warning.
+.PHONY: docs
+docs: venv ## build the documentation site in build/docs/html, and follow its links
+	@rm -rf build/docs
+	@mkdir -p build/docs/rst && chmod go-w build/docs/rst
+	@$(call run,.venv) antsibull-docs collection --use-current --squash-hierarchy --fail-on-error --dest-dir build/docs/rst \
+		clickhouse.cloud
+	@$(call run,.venv) sphinx-build --quiet --fail-on-warning -c docs/site -d build/docs/doctrees build/docs/rst build/docs/html
+	@.venv/bin/python tests/tools/check_links.py build/docs/html
 
 # Given a profile, ansible-lint leaves out what no profile has: its check of the modules' arguments.
 .PHONY: ansible-lint
