@@ -221,6 +221,11 @@ galaxy: venv $(GALAXY_VENV)/installed ## build the artifact, check and install i
 	@grep --quiet 'completed successfully' build/galaxy/importer.log
 	@! grep -E --quiet '^(WARNING|ERROR)' build/galaxy/importer.log
 
+# The plugins are listed by ansible-doc, which antsibull-changelog looks for on PATH.
+.PHONY: release-notes
+release-notes: venv ## make the changelog of the version in galaxy.yml from its fragments
+	@$(call run,.venv) antsibull-changelog release --update-existing
+
 .PHONY: oldest
 oldest: venv ## unit, process and integration on the oldest ansible-core
 	@$(call run,.venv) nox --session oldest
