@@ -25,16 +25,43 @@ all:
   vars:
     ansible_become: true
     ansible_become_exe: /nowhere/sudo
+    ansible_become_method: nothing.like.it
     ansible_become_user: somebody
     ansible_connection: ssh
+    ansible_host: 192.0.2.1
+    ansible_port: 1
     ansible_python_interpreter: /nowhere/python
+    ansible_remote_tmp: /dev/null/tmp
     ansible_shell_executable: /nowhere/sh
     ansible_shell_type: powershell
+    ansible_user: somebody
   hosts:
     db1.example.com:
     db2.example.com:
 """
-LOCALHOST_ELSEWHERE = HOSTS + "    localhost:\n      ansible_host: 192.0.2.1\n"
+LOCALHOST_ELSEWHERE = HOSTS + "    localhost:\n      ansible_connection: nothing.like.it\n"
+LOOPBACK_ELSEWHERE = HOSTS + "    127.0.0.1:\n"
+GROUP_LOCALHOST = HOSTS + "  children:\n    localhost:\n      hosts:\n        db1.example.com:\n"
+EMPTY = "all: {}\n"
+
+CONFIGURATION = """
+[defaults]
+any_errors_fatal = true
+become = true
+forks = 1
+gathering = implicit
+hash_behaviour = merge
+interpreter_python = /nowhere/python
+remote_tmp = /dev/null/tmp
+remote_user = somebody
+strategy = free
+transport = ssh
+[privilege_escalation]
+become = true
+become_exe = /nowhere/sudo
+become_method = su
+become_user = somebody
+"""
 
 
 @pytest.fixture
@@ -48,16 +75,16 @@ def job(simulator, tmp_path):
     """Run one of the playbooks, and return what it printed, and the data that it handed on."""
 
     def job(name, arguments=(), *, inventory=None, status=0, environment=None, **variables):
-        command = ["ansible-playbook", f"clickhouse.cloud.{name}", "-e", json.dumps(variables), *arguments]
+        command = ["ansible-playbook", f"clickhouse.cloud.{name}", *arguments]
         if inventory:
             (tmp_path / "hosts.yml").write_text(inventory)
             command += ["-i", "hosts.yml"]
         interpreter = os.environ.get("CLICKHOUSE_CLOUD_TEST_INTERPRETER")
         if interpreter:
             command += ["-e", f"ansible_python_interpreter={interpreter}"]
+        command += ["-e", json.dumps(variables)]
         settings = {
             "ANSIBLE_HOME": str(tmp_path / ".ansible"),
-            "ANSIBLE_PIPELINING": "true",
             "ANSIBLE_SHOW_CUSTOM_STATS": "true",
         }
         result = subprocess.run(
@@ -81,32 +108,129 @@ def job(simulator, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "inventory", "environment"),
+    ("arguments", "inventory"),
     [
-        ((), HOSTS, {}),
-        (("--limit", "db2.example.com"), HOSTS, {}),
-        (("--limit", "db2.example.com,db1.example.com"), HOSTS, {}),
-        (("--limit", "db1.example.com,localhost"), LOCALHOST_ELSEWHERE, {}),
-        (("--connection", "ssh", "--become", "--become-user", "somebody", "--user", "somebody"), None, {}),
-        ((), HOSTS, {"ANSIBLE_STRATEGY": "free"}),
+        ((), HOSTS),
+        (("--limit", "db2.example.com"), HOSTS),
+        (("--limit", "db2.example.com,db1.example.com"), HOSTS),
+        (("--limit", "!db1.example.com"), HOSTS),
+        (("--limit", "all:!localhost"), HOSTS),
+        (("--limit", "db1.example.com,localhost"), LOCALHOST_ELSEWHERE),
+        (("--limit", "localhost"), LOCALHOST_ELSEWHERE),
+        ((), LOOPBACK_ELSEWHERE),
+        (("--limit", "localhost"), GROUP_LOCALHOST),
+        ((), EMPTY),
+        (("--connection", "ssh", "--become", "--become-user", "somebody", "--user", "somebody"), None),
+        (("--forks", "1", "--skip-tags", "deploy", "--force-handlers", "--flush-cache"), HOSTS),
+        (("--tags", "all"), HOSTS),
     ],
-    ids=["hosts", "limit", "limits", "localhost-elsewhere", "connection", "free-strategy"],
+    ids=[
+        "hosts",
+        "limit",
+        "limits",
+        "limit-without-a-host",
+        "limit-without-localhost",
+        "localhost-elsewhere",
+        "limit-to-localhost-elsewhere",
+        "loopback-elsewhere",
+        "limit-to-a-group-localhost",
+        "empty-inventory",
+        "connection",
+        "forks",
+        "tags",
+    ],
 )
-def test_it_runs_once_and_here(job, simulator, arguments, inventory, environment):
-    _output, stats = job("invite", arguments, inventory=inventory, environment=environment, **ALICE)
-    assert stats["clickhouse_cloud_result"]["changes"] == {"alice@example.com": "created"}
-    assert [email["email"] for email in simulator.emails] == ["alice@example.com"]
-    assert [request["operation"] for request in simulator.requests] == [
-        "list_roles",
-        "list_invitations",
-        "list_members",
-        "create_invitation",
-    ]
+def test_it_runs_once_and_here(job, invited_once, arguments, inventory):
+    _output, stats = job("invite", arguments, inventory=inventory, **ALICE)
+    invited_once(stats)
 
 
-def test_a_limit_that_leaves_nobody_is_no_success(job, simulator):
-    job("invite", ["--limit", "db3.example.com"], inventory=HOSTS, status=1, **ALICE)
+@pytest.fixture
+def invited_once(simulator):
+    def invited_once(stats):
+        assert stats["clickhouse_cloud_result"]["changes"] == {"alice@example.com": "created"}
+        assert [email["email"] for email in simulator.emails] == ["alice@example.com"]
+        assert [request["operation"] for request in simulator.requests] == [
+            "list_roles",
+            "list_invitations",
+            "list_members",
+            "create_invitation",
+        ]
+
+    return invited_once
+
+
+@pytest.mark.parametrize("arguments", [(), ("--limit", "db2.example.com")], ids=["all-hosts", "limit"])
+def test_no_setting_in_files_sends_it_elsewhere(job, invited_once, tmp_path, arguments):
+    (tmp_path / "ansible.cfg").write_text(CONFIGURATION)
+    settings = yaml.safe_load(HOSTS)["all"]["vars"]
+    for name in ("group_vars/all.yml", "host_vars/localhost.yml", "host_vars/db2.example.com.yml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(yaml.safe_dump(settings))
+    _output, stats = job("invite", arguments, inventory=EMPTY if not arguments else HOSTS, **ALICE)
+    invited_once(stats)
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        ("invite", {"ansible_connection": "ssh"}),
+        ("revoke", {"ansible_become": "yes"}),
+        ("roster", {"ansible_python_interpreter": "/nowhere/python3 -I"}),
+        ("report", {"ansible_shell_type": "powershell"}),
+    ],
+)
+def test_extra_variables_that_would_send_it_elsewhere_are_refused_in_a_sentence(job, simulator, name, setting):
+    roster = [{"email": "alice@example.com", "roles": ["Developer"]}]
+    arguments = ("--limit", "db2.example.com")
+    output, stats = job(
+        name, arguments, inventory=HOSTS, status=2, clickhouse_cloud_invitations=roster, **ALICE, **setting
+    )
+    assert "This playbook runs on the controller itself, and extra variables win over its own." in output
     assert simulator.requests == []
+    if name != "report":
+        assert stats["clickhouse_cloud_result"]["failed"]
+
+
+def test_other_extra_variables_do_no_harm(job, invited_once):
+    settings = {
+        "ansible_become": False,
+        "ansible_become_user": "somebody",
+        "ansible_connection": "local",
+        "ansible_host": "192.0.2.1",
+        "ansible_user": "somebody",
+        "done": "something",
+        "kept": "something",
+        "organization": "something",
+    }
+    _output, stats = job("invite", ("--limit", "db1.example.com"), inventory=HOSTS, **ALICE, **settings)
+    invited_once(stats)
+    roster = [{"email": "alice@example.com"}]
+    _output, stats = job("report", inventory=HOSTS, clickhouse_cloud_invitations=roster, **settings)
+    assert stats["clickhouse_cloud_report"]["summary"] == {"waiting": 1}
+
+
+def test_files_of_the_project_are_not_taken_for_those_of_the_collection(job, invited_once, tmp_path):
+    for file in PLAYBOOKS.rglob("*/*"):
+        for path in (tmp_path / file.relative_to(PLAYBOOKS), tmp_path / file.name):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("Something else, which is none of these: [")
+    _output, stats = job("invite", inventory=HOSTS, **ALICE)
+    invited_once(stats)
+    output, stats = job("report")
+    assert stats["clickhouse_cloud_report"]["summary"] == {"waiting": 1}
+    assert table(output)[1] == "waiting: 1"
+
+
+@pytest.mark.parametrize("limit", ["db3.example.com", "localhost"])
+def test_a_limit_that_leaves_nobody_is_no_success(job, simulator, limit):
+    job("invite", ["--limit", limit], inventory=HOSTS, status=1, **ALICE)
+    assert simulator.requests == []
+
+
+def test_tags_that_leave_nothing_to_do_hand_nothing_on(job, simulator):
+    _output, stats = job("invite", ["--tags", "deploy"], inventory=HOSTS, **ALICE)
+    assert (stats, simulator.requests) == (None, [])
 
 
 def test_all_playbooks_run_under_the_same_settings():
@@ -141,9 +265,14 @@ def test_check_mode_and_diff(job, simulator):
     ],
 )
 def test_missing_variables_are_asked_for_in_a_sentence(job, simulator, name, variables, sentence):
-    output, _stats = job(name, status=2, **variables)
+    output, stats = job(name, status=2, **variables)
     assert sentence in output
     assert simulator.requests == []
+    if name != "report":
+        # A workflow would go on with the result of an earlier job.
+        result = stats["clickhouse_cloud_result"]
+        assert (result["changed"], result["failed"], result["changes"]) == (False, True, {})
+        assert result["msg"] == "Refused. The output of the job says why."
 
 
 def test_text_of_a_survey_is_taken_apart(job, simulator):
@@ -199,11 +328,16 @@ def test_the_roster(job, simulator):
     assert [invitation["email"] for invitation in simulator.invitations] == ["erin@example.com", "alice@example.com"]
 
 
-def test_what_was_done_is_handed_on_although_the_job_failed(job, simulator):
+@pytest.mark.parametrize("arguments", [(), ("--limit", "db1.example.com,db2.example.com")], ids=["all-hosts", "limit"])
+@pytest.mark.parametrize("fatal", ["false", "true"])
+def test_what_was_done_is_handed_on_although_the_job_failed(job, simulator, arguments, fatal):
     simulator.order_fault("status", operation="create_invitation", status=400, body="envelope", times=None, skip=1)
     _output, stats = job(
         "roster",
+        arguments,
+        inventory=HOSTS,
         status=2,
+        environment={"ANSIBLE_ANY_ERRORS_FATAL": fatal},
         clickhouse_cloud_invitations=[{"email": "alice@example.com"}, {"email": "bob@example.com"}],
         clickhouse_cloud_role="developer",
     )
