@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -23,7 +24,16 @@ from simulator import Simulator
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = ROOT / "examples/awx"
 SURVEYS = sorted(PROJECT.glob("survey_*.yml"))
-HOSTS = "db1.example.com ansible_connection=ssh\ndb2.example.com ansible_connection=ssh\n"
+# Inventories as AWX hands them to a job: what a script prints.
+HOSTS = {
+    "all": {
+        "hosts": ["db1.example.com", "db2.example.com"],
+        "vars": {"ansible_become": True, "ansible_connection": "ssh", "ansible_python_interpreter": "/nowhere/python"},
+    },
+    "_meta": {"hostvars": {"db1.example.com": {"remote_tower_id": 1}, "db2.example.com": {"remote_tower_id": 2}}},
+}
+NO_HOSTS = {"all": {"hosts": []}, "_meta": {"hostvars": {}}}
+INVENTORY = "#! /usr/bin/env python3\nprint({!r})\n"
 
 CREDENTIAL_TYPE = yaml.safe_load((PROJECT / "credential_type.yml").read_text())
 
@@ -147,6 +157,7 @@ AWX_OPTIONS = {
     },
 }
 AWX_MODULE = """#!/usr/bin/python
+import base64
 import json
 import os
 from ansible.module_utils.basic import AnsibleModule
@@ -171,6 +182,13 @@ def inject(**fields):
     return {name: sandbox.from_string(template).render(**filled) for name, template in templates.items()}
 
 
+def refused_answer(question, answer):
+    """Whether AWX refuses to launch a job with this answer to a question of a survey, as far as its types are used."""
+    if question["type"] == "multiplechoice":
+        return answer not in question["choices"]
+    return not question["min"] <= len(answer) <= question["max"]
+
+
 class AnswersDumper(yaml.SafeDumper):
     """Marks all text as untrusted, as AWX does with what a user filled in at the launch of a job."""
 
@@ -179,10 +197,11 @@ AnswersDumper.add_representer(str, lambda dumper, text: dumper.represent_scalar(
 
 
 class Job:
-    """One run of a playbook of the project."""
+    """One run of a playbook of the project, with the parameters and settings that AWX gives ansible-runner."""
 
-    def __init__(self, folder, playbook, credential, arguments, files, answers):
+    def __init__(self, folder, playbook, credential, arguments, files, inventory, answers):
         self.folder = folder
+        self.credential = credential
         shutil.copytree(PROJECT, folder / "project")
         collection = folder / "requirements_collections/ansible_collections/clickhouse/cloud"
         collection.parent.mkdir(parents=True)
@@ -191,29 +210,31 @@ class Job:
         if interpreter:
             answers = {**answers, "ansible_python_interpreter": interpreter}
         files = {
-            "inventory/hosts": HOSTS,
-            "env/cmdline": arguments,
+            "inventory/hosts": INVENTORY.format(json.dumps(inventory)),
+            "env/cmdline": f"-u root {arguments}",
             "env/extravars": yaml.dump(answers, Dumper=AnswersDumper),
+            "env/settings": json.dumps({"suppress_ansible_output": True, "suppress_output_file": True}),
             **{f"project/{name}": content for name, content in files.items()},
         }
         for name, content in files.items():
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_text(content)
+        (folder / "inventory/hosts").chmod(0o700)
         parameters = {
             "ident": "1",
             "private_data_dir": str(folder),
             "playbook": playbook,
-            "inventory": str(folder / "inventory"),
-            "settings": {"suppress_ansible_output": True},
+            "inventory": str(folder / "inventory/hosts"),
             "suppress_env_files": True,
+            "fact_cache_type": "",
             "envvars": {
                 "ANSIBLE_COLLECTIONS_PATH": str(folder / "requirements_collections"),
+                "ANSIBLE_FORCE_COLOR": "True",
                 "ANSIBLE_HOME": str(folder / "home"),
-                "ANSIBLE_PIPELINING": "true",
+                "ANSIBLE_INVENTORY_UNPARSED_FAILED": "True",
                 **credential,
             },
         }
-        self._secrets = list(filter(None, (credential[f"CLICKHOUSE_CLOUD_API_{name}"] for name in ("KEY", "SECRET"))))
         self.process = subprocess.Popen(
             [sys.executable, "-c", "import ansible_runner, json, sys; ansible_runner.run(**json.load(sys.stdin))"],
             env=environment(),
@@ -227,14 +248,26 @@ class Job:
         """Wait for the end, and return what was handed on to the next node of a workflow."""
         assert self.process.wait(60) == 0
         artifacts = self.folder / "artifacts/1"
-        self.stdout = (artifacts / "stdout").read_text()
-        assert (artifacts / "status").read_text() == status, self.stdout
-        # ansible-runner notes the job's environment in "command", which AWX removes with the private data directory.
-        kept = [file.read_text() for file in artifacts.rglob("*") if file.is_file() and file.name != "command"]
-        assert [text for text in kept for secret in self._secrets if secret in text] == []
         events = [json.loads(file.read_text()) for file in artifacts.glob("job_events/*.json")]
+        events.sort(key=lambda event: event["counter"])
+        self.stdout = re.sub("\x1b[^m]*m", "", "\n".join(event["stdout"] for event in events))
+        assert (artifacts / "status").read_text() == status, self.stdout
+        self.find_secrets()
         (stats,) = [event["event_data"] for event in events if event["event"] == "playbook_on_stats"]
         return stats.get("artifact_data", {})
+
+    def find_secrets(self):
+        """Look for the credential in all that the job left in its private data directory."""
+        key, secret = (self.credential[f"CLICKHOUSE_CLOUD_API_{name}"] for name in ("KEY", "SECRET"))
+        secrets = list(filter(None, (key, secret, base64.b64encode(f"{key}:{secret}".encode()).decode())))
+        kept = {path: path.read_text() for path in self.folder.rglob("*") if path.is_file() and not path.is_symlink()}
+        # ansible-runner writes down the environment of a job and cannot be told not to. That is how AWX gives the
+        # credential to the job, so it is there, once, and AWX removes the directory when the job has ended.
+        noted = self.folder / "artifacts/1/command"
+        command = json.loads(kept[noted])
+        assert {name: command["env"].pop(name) for name in self.credential} == self.credential
+        kept[noted] = json.dumps(command)
+        assert [path for path, text in kept.items() for each in secrets if each in text] == []
 
 
 @pytest.fixture
@@ -253,8 +286,9 @@ def start(tmp_path, credential):
     """Start a job, with the arguments that AWX makes of a job template's settings, and the answers to a survey."""
     jobs = []
 
-    def start(playbook, arguments="", credential=credential, files=(), **answers):
-        jobs.append(Job(tmp_path / f"awx_{len(jobs)}", playbook, credential, arguments, dict(files), answers))
+    def start(playbook, arguments="", credential=credential, files=(), inventory=HOSTS, **answers):
+        folder = tmp_path / f"awx_{len(jobs)}"
+        jobs.append(Job(folder, playbook, credential, arguments, dict(files), inventory, answers))
         return jobs[-1]
 
     yield start
@@ -287,6 +321,9 @@ def test_a_survey_is_as_awx_takes_it(survey):
     assert [variable for variable in variables if variable not in playbook] == []
     for question in content["spec"]:
         assert question["default"] in ("", *question.get("choices", ()))
+        # AWX submits an empty text for a question that is not answered.
+        assert refused_answer(question, "") == question["required"]
+        assert not refused_answer(question, question["default"] or "admin")
 
 
 def test_the_execution_environment_is_as_ansible_builder_takes_it(tmp_path):
@@ -309,11 +346,16 @@ def test_ansible_builder_finds_out_that_the_collection_needs_requests(tmp_path):
 # --- jobs -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("arguments", ["", "--limit db2.example.com -vvv --diff"], ids=["all-hosts", "limit"])
-def test_a_job_invites_whom_the_survey_names(start, simulator, arguments):
+@pytest.mark.parametrize(
+    ("arguments", "inventory"),
+    [("", HOSTS), ("--become --forks=5 --limit db2.example.com -vvvvv --diff", HOSTS), ("", NO_HOSTS)],
+    ids=["all-hosts", "limit", "no-hosts"],
+)
+def test_a_job_invites_whom_the_survey_names(start, simulator, arguments, inventory):
     handed_on = start(
         "invite.yml",
         arguments,
+        inventory=inventory,
         clickhouse_cloud_emails="Alice@example.com, bob@example.com\n\n  carol@example.com\n",
         clickhouse_cloud_roles="Org API reader\nBilling",
         clickhouse_cloud_role="",
@@ -339,6 +381,14 @@ def test_a_job_revokes_whom_the_survey_names(start, simulator):
     job = start("revoke.yml", "--limit db1.example.com", clickhouse_cloud_emails="bob@example.com\n")
     assert job.finish()["clickhouse_cloud_result"]["changes"] == {"bob@example.com": "deleted"}
     assert [invitation["email"] for invitation in simulator.invitations] == ["alice@example.com"]
+
+
+@pytest.mark.parametrize("wrong", ["key", "secret"])
+def test_a_job_with_a_refused_credential_does_not_show_it(start, simulator, wrong):
+    filled = {"api_key": simulator.key, "api_secret": simulator.secret, "api_url": simulator.url}
+    job = start("report.yml", "-vvvvv", credential=inject(**{**filled, f"api_{wrong}": "NotTheOneThatItShouldBe"}))
+    job.finish("failed")
+    assert "CLICKHOUSE_CLOUD_API_SECRET" in job.stdout
 
 
 def test_a_credential_without_a_secret_is_refused_in_a_sentence(start, simulator):
