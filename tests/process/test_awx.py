@@ -63,6 +63,7 @@ CREDENTIAL_TYPE_SCHEMA = {
                             "secret": {"type": "boolean"},
                             "help_text": {"type": "string"},
                         },
+                        "dependentSchemas": {"secret": {"properties": {"type": {"const": "string"}}}},
                     },
                 },
                 "required": {"type": "array", "items": {"enum": ["api_key", "api_secret"]}},
@@ -196,14 +197,37 @@ class AnswersDumper(yaml.SafeDumper):
 AnswersDumper.add_representer(str, lambda dumper, text: dumper.represent_scalar("!unsafe", text))
 
 
+# AWX hands a job's private data directory over to an execution node, runs it there, and processes what comes back.
+STREAM = """
+import json, sys, tempfile, ansible_runner
+controller, node, parameters = json.loads(sys.stdin.readline())
+there, back, kept = tempfile.TemporaryFile(), tempfile.TemporaryFile(), []
+ansible_runner.run(streamer="transmit", _output=there, private_data_dir=controller, **parameters)
+there.seek(0)
+ansible_runner.run(streamer="worker", _input=there, _output=back, private_data_dir=node)
+back.seek(0)
+ansible_runner.run(
+    streamer="process",
+    _input=back,
+    private_data_dir=controller,
+    ident=parameters["ident"],
+    quiet=True,
+    event_handler=lambda event: kept.append(event),
+    status_handler=lambda status, runner_config: kept.append(status),
+)
+json.dump(kept, sys.stdout)
+"""
+
+
 class Job:
-    """One run of a playbook of the project, with the parameters and settings that AWX gives ansible-runner."""
+    """One run of a playbook of the project, as AWX has ansible-runner run it."""
 
     def __init__(self, folder, playbook, credential, arguments, files, inventory, answers):
         self.folder = folder
         self.credential = credential
-        shutil.copytree(PROJECT, folder / "project")
-        collection = folder / "requirements_collections/ansible_collections/clickhouse/cloud"
+        controller, node = folder / "controller", folder / "node"
+        shutil.copytree(PROJECT, controller / "project")
+        collection = controller / "requirements_collections/ansible_collections/clickhouse/cloud"
         collection.parent.mkdir(parents=True)
         collection.symlink_to(ROOT)
         interpreter = os.environ.get("CLICKHOUSE_CLOUD_TEST_INTERPRETER")
@@ -217,57 +241,60 @@ class Job:
             **{f"project/{name}": content for name, content in files.items()},
         }
         for name, content in files.items():
-            (folder / name).parent.mkdir(exist_ok=True)
-            (folder / name).write_text(content)
-        (folder / "inventory/hosts").chmod(0o700)
+            (controller / name).parent.mkdir(exist_ok=True)
+            (controller / name).write_text(content)
+        (controller / "inventory/hosts").chmod(0o700)
         parameters = {
             "ident": "1",
-            "private_data_dir": str(folder),
             "playbook": playbook,
-            "inventory": str(folder / "inventory/hosts"),
             "suppress_env_files": True,
             "fact_cache_type": "",
             "envvars": {
-                "ANSIBLE_COLLECTIONS_PATH": str(folder / "requirements_collections"),
+                "ANSIBLE_COLLECTIONS_PATH": str(node / "requirements_collections"),
                 "ANSIBLE_FORCE_COLOR": "True",
-                "ANSIBLE_HOME": str(folder / "home"),
+                "ANSIBLE_HOME": str(node / "home"),
                 "ANSIBLE_INVENTORY_UNPARSED_FAILED": "True",
                 **credential,
             },
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-c", "import ansible_runner, json, sys; ansible_runner.run(**json.load(sys.stdin))"],
+            [sys.executable, "-c", STREAM],
             env=environment(),
             stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             text=True,
         )
-        with self.process.stdin as stdin:
-            json.dump(parameters, stdin)
+        self.process.stdin.write(json.dumps([str(controller), str(node), parameters]) + "\n")
+        self.process.stdin.flush()
 
     def finish(self, status="successful"):
         """Wait for the end, and return what was handed on to the next node of a workflow."""
-        assert self.process.wait(60) == 0
-        artifacts = self.folder / "artifacts/1"
-        events = [json.loads(file.read_text()) for file in artifacts.glob("job_events/*.json")]
-        events.sort(key=lambda event: event["counter"])
+        kept = json.loads(self.process.communicate(timeout=60)[0])
+        assert self.process.returncode == 0
+        events = [each for each in kept if "event" in each]
         self.stdout = re.sub("\x1b[^m]*m", "", "\n".join(event["stdout"] for event in events))
-        assert (artifacts / "status").read_text() == status, self.stdout
-        self.find_secrets()
+        statuses = [each for each in kept if "status" in each]
+        assert [each["status"] for each in statuses] == ["starting", "running", status], self.stdout
+        self.find_secrets(events, statuses)
         (stats,) = [event["event_data"] for event in events if event["event"] == "playbook_on_stats"]
         return stats.get("artifact_data", {})
 
-    def find_secrets(self):
-        """Look for the credential in all that the job left in its private data directory."""
+    def find_secrets(self, events, statuses):
+        """Look for the credential in what AWX keeps of the job, and in every file of its private data directories."""
         key, secret = (self.credential[f"CLICKHOUSE_CLOUD_API_{name}"] for name in ("KEY", "SECRET"))
         secrets = list(filter(None, (key, secret, base64.b64encode(f"{key}:{secret}".encode()).decode())))
-        kept = {path: path.read_text() for path in self.folder.rglob("*") if path.is_file() and not path.is_symlink()}
-        # ansible-runner writes down the environment of a job and cannot be told not to. That is how AWX gives the
-        # credential to the job, so it is there, once, and AWX removes the directory when the job has ended.
-        noted = self.folder / "artifacts/1/command"
-        command = json.loads(kept[noted])
-        assert {name: command["env"].pop(name) for name in self.credential} == self.credential
-        kept[noted] = json.dumps(command)
-        assert [path for path, text in kept.items() for each in secrets if each in text] == []
+        files = [path for path in self.folder.rglob("*") if path.is_file()]
+        kept = {path.relative_to(self.folder).as_posix(): path.read_text() for path in files}
+        kept["events"] = json.dumps(events)
+        # The environment is how AWX gives the credential to a job. ansible-runner writes it down and cannot be told not
+        # to. AWX removes these files when the job has ended, and keeps the environment with its secrets blotted out.
+        noted = {name: json.loads(kept[name]) for name in kept if name.endswith("/artifacts/1/command")}
+        noted["status"], *_others = statuses
+        assert sorted(noted) == ["controller/artifacts/1/command", "node/artifacts/1/command", "status"]
+        for command in noted.values():
+            assert {name: command["env"].pop(name) for name in self.credential} == self.credential
+        kept.update({name: json.dumps(command) for name, command in noted.items()})
+        assert [name for name, text in kept.items() for each in secrets if each in text] == []
 
 
 @pytest.fixture
@@ -303,6 +330,8 @@ def start(tmp_path, credential):
 def test_the_credential_type_is_as_awx_takes_it():
     jsonschema.validate(CREDENTIAL_TYPE, CREDENTIAL_TYPE_SCHEMA)
     fields = {field["id"]: field for field in CREDENTIAL_TYPE["inputs"]["fields"]}
+    assert len(fields) == len(CREDENTIAL_TYPE["inputs"]["fields"])
+    assert "tower" not in fields
     assert [name for name, field in fields.items() if field.get("secret")] == ["api_secret"]
     sandbox = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
     templates = CREDENTIAL_TYPE["injectors"]["env"].values()
