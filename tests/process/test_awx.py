@@ -502,12 +502,11 @@ def set_up(tmp_path):
 
 def test_setup_creates_what_the_project_holds(set_up):
     roster = [{"email": "alice@example.com", "roles": ["Developer"]}]
+    (command,) = re.findall(r"^\$ ansible-playbook setup.yml (.*)", (PROJECT / "README.md").read_text(), re.MULTILINE)
+    printed = dict(word.split("=", 1) for word in command.replace("-e ", "").split())
+    assert list(printed) == ["awx_project_url", "awx_image"]
     calls, output = set_up(
-        variables={
-            "awx_project_url": "https://git.example.com/project.git",
-            "awx_image": "registry.example.com/ee:1",
-            "clickhouse_cloud_invitations": roster,
-        },
+        variables={**printed, "clickhouse_cloud_invitations": roster},
         CLICKHOUSE_CLOUD_API_KEY="the key",
         CLICKHOUSE_CLOUD_API_SECRET="the secret",
     )
@@ -516,8 +515,8 @@ def test_setup_creates_what_the_project_holds(set_up):
     assert {**done["credential_type"]} == CREDENTIAL_TYPE
     assert done["credential"]["inputs"] == {"api_key": "the key", "api_secret": "the secret"}
     assert done["credential"]["update_secrets"] is False
-    assert done["project"]["scm_url"] == "https://git.example.com/project.git"
-    assert done["execution_environment"]["image"] == "registry.example.com/ee:1"
+    assert done["project"]["scm_url"] == printed["awx_project_url"]
+    assert done["execution_environment"]["image"] == printed["awx_image"]
     templates = {given["playbook"].removesuffix(".yml"): given for name, given in calls if name == "job_template"}
     assert list(templates) == ["invite", "revoke", "roster", "report"]
     for name, template in templates.items():

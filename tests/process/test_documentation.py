@@ -641,3 +641,38 @@ def test_the_guide_on_the_simulator(run, simulator):
     assert [email["email"] for email in simulator.emails] == ["alice@example.com", "bob@example.com"]
     control = {f"{method} {rule.rule}" for rule in simulator.app.url_map.iter_rules() for method in rule.methods}
     assert {row[0].strip("`") for row in table(page, "Call")} <= control
+
+
+# --- AWX and execution environments -----------------------------------------------------------------------------------
+
+AWX = GUIDES / "guide_awx.rst"
+
+
+def test_the_guide_on_awx_names_the_variables_of_the_playbooks():
+    rows = {row[0].strip("`"): " ".join(row[1:]) for row in table(AWX, "Playbook")}
+    named = {name: set(re.findall(r"``(clickhouse_cloud_\w+)``", cells)) for name, cells in rows.items()}
+    heads = {f"clickhouse.cloud.{path.stem}": path.read_text() for path in (ROOT / "playbooks").glob("*.yml")}
+    taken = {name: set(re.findall(r"^# (clickhouse_cloud_\w+) ", head, re.MULTILINE)) for name, head in heads.items()}
+    assert named == taken
+
+
+def test_the_guide_on_awx_names_what_is_handed_on(run, simulator):
+    ((command, _printed),) = commands(AWX)
+    assert "--check --diff" in command
+    stats = {}
+    for line in (command, "ansible-playbook clickhouse.cloud.report"):
+        simulator.invite(f"person{len(stats)}@example.com", role="developer")
+        output = run(line, ANSIBLE_SHOW_CUSTOM_STATS="true")
+        stats.update(json.loads(re.search(r"^\tRUN: (.*)$", output, re.MULTILINE)[1]))
+    assert stats["clickhouse_cloud_result"]["changes"] == {"alice@example.com": "created"}
+    assert simulator.emails == []
+    named = {key for row in table(AWX, "Key") for key in re.findall(r"``(\w+)``", row[0])}
+    person, *_others = stats["clickhouse_cloud_report"]["people"]
+    assert named == {*stats["clickhouse_cloud_result"], *person}
+
+
+def test_the_execution_environment_of_the_guide_on_awx_is_as_ansible_builder_takes_it(run, tmp_path):
+    (definition,) = blocks(AWX, "yaml")
+    (tmp_path / "execution-environment.yml").write_text(definition)
+    run("ansible-builder create")
+    assert "clickhouse.cloud" in (tmp_path / "context/_build/requirements.yml").read_text()
