@@ -241,11 +241,34 @@ def test_all_playbooks_run_under_the_same_settings():
     assert all(block["run_once"] and block["delegate_to"] == "localhost" for block in blocks)
 
 
-def test_check_mode_and_diff(job, simulator):
-    output, stats = job("invite", ["--check", "--diff", "--limit", "db1.example.com"], inventory=HOSTS, **ALICE)
-    assert stats["clickhouse_cloud_result"]["changes"] == {"alice@example.com": "created"}
-    assert '+    "email": "alice@example.com"' in output
-    assert simulator.emails == []
+@pytest.mark.parametrize(
+    ("name", "variables", "changes", "line"),
+    [
+        ("invite", ALICE, {"alice@example.com": "created"}, '+    "email": "alice@example.com"'),
+        (
+            "revoke",
+            {"clickhouse_cloud_emails": "zoe@example.com"},
+            {"zoe@example.com": "deleted"},
+            '-    "email": "zoe@example.com"',
+        ),
+        (
+            "roster",
+            {
+                "clickhouse_cloud_invitations": [{"email": "alice@example.com", "role": "developer"}],
+                "clickhouse_cloud_purge": "yes",
+            },
+            {"alice@example.com": "created", "zoe@example.com": "deleted"},
+            '-    "email": "zoe@example.com"',
+        ),
+    ],
+    ids=["invite", "revoke", "roster"],
+)
+def test_check_mode_and_diff(job, simulator, name, variables, changes, line):
+    simulator.invite("zoe@example.com", role_names=["Admin"])
+    output, stats = job(name, ["--check", "--diff", "--limit", "db1.example.com"], inventory=HOSTS, **variables)
+    assert stats["clickhouse_cloud_result"]["changes"] == changes
+    assert line in output
+    assert {request["method"] for request in simulator.requests} == {"GET"}
 
 
 # --- variables --------------------------------------------------------------------------------------------------------
@@ -258,9 +281,22 @@ def test_check_mode_and_diff(job, simulator):
         ("invite", {**ALICE, "clickhouse_cloud_emails": " \r\n,\n"}, "Set clickhouse_cloud_emails to the people to"),
         ("invite", {"clickhouse_cloud_emails": ["alice@example.com"]}, "Set either clickhouse_cloud_roles"),
         ("invite", {**ALICE, "clickhouse_cloud_roles": " \n"}, "Set either clickhouse_cloud_roles"),
+        ("invite", {**ALICE, "clickhouse_cloud_roles": [None, " "]}, "Set either clickhouse_cloud_roles"),
         ("invite", {**ALICE, "clickhouse_cloud_role": "admin"}, "Set either clickhouse_cloud_roles"),
         ("revoke", {}, "Set clickhouse_cloud_emails to the people concerned"),
         ("roster", {"clickhouse_cloud_roles": "Developer"}, "Set clickhouse_cloud_invitations to the roster"),
+        ("roster", {"clickhouse_cloud_invitations": []}, "Set clickhouse_cloud_invitations to the roster"),
+        (
+            "roster",
+            {"clickhouse_cloud_invitations": "alice@example.com"},
+            "Set clickhouse_cloud_invitations to the roster",
+        ),
+        (
+            "roster",
+            {"clickhouse_cloud_invitations": ["alice@example.com"]},
+            "Set clickhouse_cloud_invitations to the roster",
+        ),
+        ("roster", {"clickhouse_cloud_invitations": ALICE}, "Set clickhouse_cloud_invitations to the roster"),
         ("report", {"clickhouse_cloud_invitations": ["alice@example.com"]}, "Set clickhouse_cloud_invitations to a"),
     ],
 )
