@@ -281,7 +281,10 @@ class Job:
 
     def find_secrets(self, events, statuses):
         """Look for the credential in what AWX keeps of the job, and in every file of its private data directories."""
-        key, secret = (self.credential[f"CLICKHOUSE_CLOUD_API_{name}"] for name in ("KEY", "SECRET"))
+        key, secret = (
+            self.credential[f"CLICKHOUSE_CLOUD_API_{name}"] or self.credential.get(f"CLICKHOUSE_TOKEN_{name}")
+            for name in ("KEY", "SECRET")
+        )
         secrets = list(filter(None, (key, secret, base64.b64encode(f"{key}:{secret}".encode()).decode())))
         files = [path for path in self.folder.rglob("*") if path.is_file()]
         kept = {path.relative_to(self.folder).as_posix(): path.read_text() for path in files}
@@ -410,6 +413,20 @@ def test_a_job_revokes_whom_the_survey_names(start, simulator):
     job = start("revoke.yml", "--limit db1.example.com", clickhouse_cloud_emails="bob@example.com\n")
     assert job.finish()["clickhouse_cloud_result"]["changes"] == {"bob@example.com": "deleted"}
     assert [invitation["email"] for invitation in simulator.invitations] == ["alice@example.com"]
+
+
+def test_fields_left_empty_count_as_unset(start, simulator):
+    simulator.invite("alice@example.com", role="developer")
+    empty = inject()
+    assert set(empty.values()) == {""}
+    others = {
+        "CLICKHOUSE_TOKEN_KEY": simulator.key,
+        "CLICKHOUSE_TOKEN_SECRET": simulator.secret,
+        "CLICKHOUSE_API_URL": simulator.url,
+        "CLICKHOUSE_ORG_ID": "",
+    }
+    job = start("report.yml", credential={**empty, **others})
+    assert job.finish()["clickhouse_cloud_report"]["summary"] == {"waiting": 1}
 
 
 @pytest.mark.parametrize("wrong", ["key", "secret"])
