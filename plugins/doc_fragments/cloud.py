@@ -59,6 +59,4 @@ notes:
   - The environment is that of the host which runs the module. Keys are passed to a local run most simply through it.
   - ClickHouse Cloud takes 10 requests in 10 seconds for each API key. Modules wait as long as it asks them to, within
     O(api_retry_timeout).
-  - Let only one task at a time write for an organization, for example with C(run_once). Two at the same moment may
-    both invite a person.
 """

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 module: invitation
 short_description: Keep one person's invitation to a ClickHouse Cloud organization present or absent
 version_added: 1.0.0
-author: Contributors to the clickhouse.cloud collection (@clickhouse)
+author: Contributors to the clickhouse.cloud collection (!UNKNOWN)
 description:
   - Invites a person to a ClickHouse Cloud organization, or revokes the invitation.
   - The API cannot change an invitation. Other roles, or a new lifetime, mean that the invitation is revoked and
@@ -18,6 +18,9 @@ description:
 extends_documentation_fragment:
   - clickhouse.cloud.cloud
   - clickhouse.cloud.attributes
+notes:
+  - Let only one task at a time write for an organization, for example with C(run_once). Two at the same moment may
+    both invite a person.
 options:
   email:
     description:
@@ -221,18 +224,23 @@ error:
   contains:
     status:
       description: HTTP status; V(null) where no answer came, or none was asked for.
+      returned: failure
       type: int
     reason:
       description: The API's own words, or the fault's.
+      returned: failure
       type: str
     request_id:
       description: The API's ID of the request, for its support.
+      returned: failure
       type: str
     method:
       description: HTTP method of the request that failed.
+      returned: failure
       type: str
     path:
       description: Path of the request that failed.
+      returned: failure
       type: str
 """
 

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 module: invitation_info
 short_description: List the invitations to a ClickHouse Cloud organization, or get one
 version_added: 1.0.0
-author: Contributors to the clickhouse.cloud collection (@clickhouse)
+author: Contributors to the clickhouse.cloud collection (!UNKNOWN)
 description:
   - Lists who is invited to a ClickHouse Cloud organization, or gets one invitation by its ID.
   - Whether the API still lists an invitation that has expired is not documented.
@@ -184,18 +184,23 @@ error:
   contains:
     status:
       description: HTTP status; V(null) where no answer came, or none was asked for.
+      returned: failure
       type: int
     reason:
       description: The API's own words, or the fault's.
+      returned: failure
       type: str
     request_id:
       description: The API's ID of the request, for its support.
+      returned: failure
       type: str
     method:
       description: HTTP method of the request that failed.
+      returned: failure
       type: str
     path:
       description: Path of the request that failed.
+      returned: failure
       type: str
 """
 

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 module: invitations
 short_description: Keep a whole roster of people invited to a ClickHouse Cloud organization
 version_added: 1.0.0
-author: Contributors to the clickhouse.cloud collection (@clickhouse)
+author: Contributors to the clickhouse.cloud collection (!UNKNOWN)
 description:
   - Invites everyone on a roster who has not joined yet, or revokes their invitations, in one task with as few
     requests as can be.
@@ -21,6 +21,9 @@ description:
 extends_documentation_fragment:
   - clickhouse.cloud.cloud
   - clickhouse.cloud.attributes
+notes:
+  - Let only one task at a time write for an organization, for example with C(run_once). Two at the same moment may
+    both invite a person.
 options:
   invitations:
     description:
@@ -213,18 +216,23 @@ error:
   contains:
     status:
       description: HTTP status; V(null) where no answer came, or none was asked for.
+      returned: failure
       type: int
     reason:
       description: The API's own words, or the fault's.
+      returned: failure
       type: str
     request_id:
       description: The API's ID of the request, for its support.
+      returned: failure
       type: str
     method:
       description: HTTP method of the request that failed.
+      returned: failure
       type: str
     path:
       description: Path of the request that failed.
+      returned: failure
       type: str
 """
 
