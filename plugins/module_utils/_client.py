@@ -43,6 +43,9 @@ LONGEST_REASON = 500
 FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 10.0
 
+# A variable of the environment may hold what is no UTF-8: for the API to refuse.
+ANY_TEXT = "surrogatepass"
+
 PASSING_STATUSES = frozenset({500, 502, 503, 504})
 
 
@@ -134,7 +137,10 @@ class Client:
         self.waited = 0.0
         self.server_time: datetime | None = None
         self._session = requests.Session()
-        self._session.auth = (settings.api_key.encode(), settings.api_secret.encode())  # type: ignore[assignment]  # latin-1 otherwise
+        # As text, they would be sent in Latin-1.
+        self._session.auth = tuple(  # type: ignore[assignment]
+            text.encode(errors=ANY_TEXT) for text in (settings.api_key, settings.api_secret)
+        )
         self._session.headers.update({"Accept": "application/json", "User-Agent": USER_AGENT})
         # A proxy would be sent the key in the clear. Plain http goes to this host only, where no proxy is needed.
         self._session.trust_env = settings.api_url.startswith("https:")

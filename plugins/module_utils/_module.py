@@ -7,16 +7,28 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import sys
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, NoReturn
+from urllib.parse import quote, quote_plus
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.common.parameters import remove_values
 
 from . import _options
-from ._client import OLDEST_REQUESTS, REQUESTS_IMPORT_ERROR, ApiError, Client, Settings, requests_version
+from ._client import (
+    ANY_TEXT,
+    OLDEST_REQUESTS,
+    REQUESTS_IMPORT_ERROR,
+    ApiError,
+    Client,
+    Settings,
+    _printable,
+    requests_version,
+)
 from ._cloud import Cloud
 from ._options import OptionError
 
@@ -79,7 +91,8 @@ def run(module: AnsibleModule, task: Callable[[AnsibleModule, Cloud], dict[str, 
             "exception": traceback.format_exc(),
         }
     for warning in result.pop("warnings", ()):
-        module.warn(warning)
+        # ansible-core 2.19 and newer mask what is returned, but not warnings.
+        module.warn(remove_values(warning, module.no_log_values))
     if client:
         result["api"] = client.as_result()
         if client.waited >= LONG_WAIT:
@@ -150,12 +163,21 @@ def _find(module: AnsibleModule, option: str) -> tuple[str, str]:
 
 def _keep_out_of_sight(module: AnsibleModule, key: str, secret: str, url: str) -> None:
     """Have Ansible mask the credentials in whatever the module returns, in whichever way they came in."""
-    token = base64.b64encode(f"{key}:{secret}".encode()).decode()
-    module.no_log_values.update((key, secret, token))
+    token = base64.b64encode(f"{key}:{secret}".encode(errors=ANY_TEXT)).decode().rstrip("=")
+    module.no_log_values.update((token, *_spellings(key), *_spellings(secret)))
     if "@" in url:
         module.no_log_values.add(url)
     # A blank option would have Ansible mask every blank.
     module.no_log_values = {value for value in module.no_log_values if value.strip()}
+
+
+def _spellings(value: str) -> set[str]:
+    """A credential as it is, and as servers and libraries may repeat it."""
+    texts = (json.dumps(value), json.dumps(value, ensure_ascii=False), repr(value))
+    quoted = (quote(value, safe, errors=ANY_TEXT) for safe in ("/", ""))
+    spellings = {value, *quoted, quote_plus(value, errors=ANY_TEXT), *(text[1:-1] for text in texts)}
+    # A reason is printed on one line, without a dot at its end.
+    return spellings | {_printable(spelling) or "" for spelling in spellings}
 
 
 def _fault(reason: str) -> dict[str, Any]:

@@ -9,10 +9,11 @@ import itertools
 import json
 
 import pytest
-
-from process.wire import Proxy, Recorder, credentials_in, play, run
+from process.runs import play, run
+from whole.servers import SHAPES, Hostile, Proxy, Recorder, credentials_in, spellings
 
 INFO = "clickhouse.cloud.invitation_info"
+ROSTER = "clickhouse.cloud.invitations"
 VARIABLES = {
     "api_key": ("CLICKHOUSE_CLOUD_API_KEY", "CLICKHOUSE_TOKEN_KEY"),
     "api_secret": ("CLICKHOUSE_CLOUD_API_SECRET", "CLICKHOUSE_TOKEN_SECRET"),
@@ -41,7 +42,7 @@ def api():
         yield api
 
 
-# --- which one wins -----------------------------------------------------------------------------------------------------
+# --- which one wins --------------------------------------------------------------------------------------------------
 
 
 def each_combination():
@@ -195,3 +196,97 @@ def test_from_the_command_line(api, tmp_path, arguments, inherited):
 def test_nothing_at_all_on_the_command_line(tmp_path):
     output = run(tmp_path, ["ansible", "localhost", "-m", INFO, "-a", "api_key="], BLANK, status=2)
     assert f"Missing: {MISSING['api_key']} and {MISSING['api_secret']};" in output
+
+
+# --- what is told ----------------------------------------------------------------------------------------------------
+
+
+JOURNAL = """
+def sendv(): pass
+def send(**fields):
+    with open({path!r}, "a") as journal:
+        journal.write(repr(fields) + "\\n" + "\\n".join(map(str, fields.values())) + "\\n")
+"""
+
+
+@pytest.fixture
+def hostile():
+    with Hostile() as hostile:
+        yield hostile
+
+
+@pytest.fixture
+def loud(tmp_path):
+    """Settings under which Ansible tells and keeps as much as it can, but for the temporary files of modules."""
+    stub = tmp_path / "stub/systemd"
+    stub.mkdir(parents=True)
+    (stub / "__init__.py").touch()
+    (stub / "daemon.py").write_text("def booted(): return True")
+    (stub / "journal.py").write_text(JOURNAL.format(path=str(tmp_path / "journal")))
+    return {
+        "ANSIBLE_ASYNC_DIR": str(tmp_path / "async"),
+        "ANSIBLE_DISPLAY_ARGS_TO_STDOUT": "true",
+        "ANSIBLE_DISPLAY_TRACEBACK": "always",
+        "ANSIBLE_LOG_PATH": str(tmp_path / "log"),
+        "ANSIBLE_PIPELINING": "false",
+        "ANSIBLE_REMOTE_TMP": str(tmp_path / "remote"),
+        "PYTHONPATH": str(tmp_path / "stub"),
+    }
+
+
+def told(folder, output):
+    """All that was printed, logged or left behind, and what of it the modules logged."""
+    journal = (folder / "journal").read_text()
+    written = ("play.yml", "variables.json")
+    paths = [path for path in folder.rglob("*") if path.is_file() and path.name not in written]
+    assert folder / "log" in paths
+    return "\n".join([output, *(path.read_text(errors="replace") for path in paths)]), journal
+
+
+def assert_hidden(text, *pair):
+    found = [spelling for spelling in spellings(*pair) if spelling in text]
+    assert found == []
+
+
+def test_nothing_tells_what_came_as_an_option_or_a_default(hostile, loud, tmp_path):
+    tasks, variables = [], {}
+    for turn, pair in enumerate(SHAPES.values()):
+        values = zip((f"key_{turn}", f"secret_{turn}"), pair, strict=True)
+        variables |= {name: {"__ansible_unsafe": value} for name, value in values}
+        given = {"api_key": f"{{{{ key_{turn} }}}}", "api_secret": f"{{{{ secret_{turn} }}}}"}
+        as_defaults = {ROSTER: hostile.task, "module_defaults": {"group/clickhouse.cloud.all": given}}
+        tasks.append(as_defaults if turn % 2 else {ROSTER: {**hostile.task, **given}})
+    tasks[0] |= {"async": 30, "poll": 1}
+    results, output = play(tmp_path, tasks, ["-vvvv", "--diff"], loud, **variables)
+    everything, journal = told(tmp_path, output)
+    assert journal.count("api_secret=NOT_LOGGING_PARAMETER") >= len(tasks)
+    for result, pair in zip(results, SHAPES.values(), strict=True):
+        assert_hidden(json.dumps(result, ensure_ascii=False), *pair)
+        if not any(each in str(hostile.task) for each in pair):
+            assert_hidden(everything, *pair)
+        assert [change["action"] for change in result["changes"]] == ["deleted", "failed"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [("other letters", {}), ("quotes", {"api_key": "", "api_secret": " "}), ("a line end", {"api_key": None})],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_nothing_tells_what_came_by_the_environment(hostile, loud, tmp_path, shape, options):
+    key, secret = SHAPES[shape]
+    environment = {**loud, "CLICKHOUSE_CLOUD_API_KEY": key, "CLICKHOUSE_TOKEN_SECRET": secret}
+    (result,), output = play(tmp_path, [{ROSTER: {**hostile.task, **options}}], ["-vvvv", "--diff"], environment)
+    everything, journal = told(tmp_path, output)
+    assert "api_secret=NOT_LOGGING_PARAMETER" in journal
+    assert_hidden(json.dumps(result, ensure_ascii=False), key, secret)
+    assert_hidden(everything, key, secret)
+    assert [change["action"] for change in result["changes"]] == ["deleted", "failed"]
+
+
+def test_nothing_tells_what_came_by_the_command_line(hostile, loud, tmp_path):
+    arguments = json.dumps({**hostile.task, "api_key": KEY, "api_secret": SECRET})
+    command = ["ansible", "localhost", "-m", ROSTER, "-a", arguments, "-vvvv", "--diff"]
+    everything, journal = told(tmp_path, run(tmp_path, command, loud, status=2))
+    assert "api_secret=NOT_LOGGING_PARAMETER" in journal
+    assert "has joined already, with other roles (" in everything
+    assert_hidden(everything, KEY, SECRET)

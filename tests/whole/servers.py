@@ -1,74 +1,57 @@
 # Copyright: Contributors to the clickhouse.cloud collection
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Real Ansible runs in an environment that holds nothing of the developer's own, and servers that keep what they get."""
+"""Servers that keep what they are sent, or repeat it, and credentials that are hard to recognise."""
 
 from __future__ import annotations
 
 import base64
 import contextlib
 import json
-import os
 import socket
-import subprocess
 import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import quote, quote_plus
 
-import yaml
-
-# What curl, requests and OpenSSL let the environment say about a connection.
-AMBIENT = {"all_proxy", "curl_ca_bundle", "http_proxy", "https_proxy", "netrc", "no_proxy", "requests_ca_bundle"}
-
-
-def inherited():
-    """The environment of this process, less what the modules could find in it."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("CLICKHOUSE_", "SSL_CERT_")) and name.lower() not in AMBIENT
-    }
-
-
-def start(folder, command, environment=None):
-    """Start Ansible in a folder that is its home, too."""
-    interpreter = os.environ.get("CLICKHOUSE_CLOUD_TEST_INTERPRETER")
-    variables = ["-e", f"ansible_python_interpreter={interpreter}"] if interpreter else []
-    return subprocess.Popen(
-        [*command, *variables],
-        cwd=folder,
-        env={
-            **inherited(),
-            "ANSIBLE_HOME": str(folder / ".ansible"),
-            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
-            "ANSIBLE_LOCALHOST_WARNING": "false",
-            "ANSIBLE_PIPELINING": "true",
-            "HOME": str(folder),
-            **(environment or {}),
-        },
-        stderr=subprocess.STDOUT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+ODD = {
+    "plain": "hush-hush-4711",
+    "other letters": "Grüße-密碼-🔑",
+    "two blanks": "two  blanks",
+    "a line end": "one\nline\tand\u00a0more",
+    "quotes": 'it\'s "quoted"',
+    "backslashes": "back\\slash\\n",
+    "reserved": "a+b/c=d&e?f#g%41 h",
+    "a dot at the end": "ends-in-a-dot.",
+    "short": "§7",
+    "part of an address": "example.com",
+    "a template": "{{ 6 * 7 }}",
+}
+# A key and a secret each.
+SHAPES = dict(zip(ODD, zip([*list(ODD.values())[1:], "K-4712"], ODD.values(), strict=True), strict=True))
 
 
-def run(folder, command, environment=None, status=0):
-    """Run Ansible, and return what it printed to both streams."""
-    with start(folder, command, environment) as process:
-        output, _nothing = process.communicate(timeout=120)
-    assert process.returncode == status, output
-    return output
+def token(key, secret):
+    return base64.b64encode(f"{key}:{secret}".encode()).decode()
 
 
-def play(folder, tasks, arguments=(), environment=None, **variables):
-    """Run tasks, none of which ends the play, and return the result of each, and what Ansible printed."""
-    tasks = [{**task, "register": f"result_{number}", "ignore_errors": True} for number, task in enumerate(tasks)]
-    results = [f"{{{{ {task['register']} }}}}" for task in tasks]
-    keep = {"ansible.builtin.copy": {"content": results, "dest": str(folder / "results.json"), "mode": "0600"}}
-    plays = [{"hosts": "localhost", "gather_facts": False, "tasks": [*tasks, keep]}]
-    (folder / "play.yml").write_text(yaml.safe_dump(plays, sort_keys=False))
-    (folder / "variables.json").write_text(json.dumps(variables))
-    output = run(folder, ["ansible-playbook", "play.yml", "-e", "@variables.json", *arguments], environment)
-    return json.loads((folder / "results.json").read_text()), output
+def spellings(key, secret):
+    """How the credentials could be written."""
+    plain = [
+        spelling
+        for value in (key, secret)
+        for spelling in (
+            value,
+            " ".join(value.split()),
+            value.rstrip("."),
+            quote(value),
+            quote(value, safe=""),
+            quote_plus(value),
+            json.dumps(value)[1:-1],
+            json.dumps(value, ensure_ascii=False)[1:-1],
+            repr(value)[1:-1],
+        )
+    ]
+    return list(dict.fromkeys([token(key, secret), token(key, secret).rstrip("="), *plain]))
 
 
 def credentials_in(header):
@@ -80,6 +63,7 @@ def credentials_in(header):
 
 @dataclass
 class Request:
+    method: str
     path: str
     authorization: str | None
 
@@ -115,7 +99,8 @@ class _Recording(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
-        request = Request(self.path, self.headers["Authorization"])
+        self.rfile.read(int(self.headers["Content-Length"] or 0))
+        request = Request(self.command, self.path, self.headers["Authorization"])
         self.server.requests.append(request)
         status, envelope = self.server.answer(request)
         body = json.dumps({"status": status, **envelope}).encode()
@@ -124,8 +109,43 @@ class _Recording(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    do_DELETE = do_POST = do_GET  # noqa: N815  # names of http.server
+
     def log_message(self, *_arguments):
         pass
+
+
+class Hostile(Recorder):
+    """One member and two invitations, their roles named after the credentials; one of the invitations stays."""
+
+    def __init__(self):
+        super().__init__(self.repeat)
+        self.task = {
+            "emails": ["ann@example.com"],
+            "roles": ["Developer"],
+            "purge": True,
+            "api_url": self.url,
+            "organization_id": "00000000-0000-4000-8000-00000000000a",
+        }
+
+    @staticmethod
+    def repeat(request):
+        key, secret = credentials_in(request.authorization)
+        roles = [
+            {"roleId": f"00000000-0000-4000-8000-0000000002{number:02}", "roleName": name, "roleType": "custom"}
+            for number, name in enumerate(spellings(key, secret))
+        ]
+        person = {"role": "developer", "assignedRoles": roles}
+        if request.method == "DELETE" and request.path.endswith("e"):
+            return 400, {"error": f"{request.authorization} is {key} with {secret}"}
+        if request.method == "DELETE":
+            return 200, {}
+        if request.path.endswith("/roles"):
+            return 200, {"result": [{"id": "00000000-0000-4000-8000-000000000100", "name": "Developer"}]}
+        if request.path.endswith("/members"):
+            return 200, {"result": [{"userId": "1", "name": secret, "email": "ann@example.com", **person}]}
+        ids = {f"{name}@example.com": f"00000000-0000-4000-8000-00000000000{name[0]}" for name in ("dan", "eve")}
+        return 200, {"result": [{"id": ids[email], "email": email, **person} for email in ids]}
 
 
 class Proxy:

@@ -1,0 +1,65 @@
+# Copyright: Contributors to the clickhouse.cloud collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Real Ansible runs, in an environment that holds nothing of the developer's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+
+import yaml
+
+# What curl, requests and OpenSSL let the environment say about a connection.
+AMBIENT = {"all_proxy", "curl_ca_bundle", "http_proxy", "https_proxy", "netrc", "no_proxy", "requests_ca_bundle"}
+
+
+def inherited():
+    """The environment of this process, less what the modules could find in it."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("CLICKHOUSE_", "SSL_CERT_")) and name.lower() not in AMBIENT
+    }
+
+
+def start(folder, command, environment=None):
+    """Start Ansible in a folder that is its home, too."""
+    interpreter = os.environ.get("CLICKHOUSE_CLOUD_TEST_INTERPRETER")
+    variables = ["-e", f"ansible_python_interpreter={interpreter}"] if interpreter else []
+    return subprocess.Popen(
+        [*command, *variables],
+        cwd=folder,
+        env={
+            **inherited(),
+            "ANSIBLE_HOME": str(folder / ".ansible"),
+            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+            "ANSIBLE_LOCALHOST_WARNING": "false",
+            "ANSIBLE_PIPELINING": "true",
+            "HOME": str(folder),
+            **(environment or {}),
+        },
+        stderr=subprocess.STDOUT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(folder, command, environment=None, status=0):
+    """Run Ansible, and return what it printed to both streams."""
+    with start(folder, command, environment) as process:
+        output, _nothing = process.communicate(timeout=120)
+    assert process.returncode == status, output
+    return output
+
+
+def play(folder, tasks, arguments=(), environment=None, **variables):
+    """Run tasks, none of which ends the play, and return the result of each, and what Ansible printed."""
+    tasks = [{**task, "register": f"result_{number}", "ignore_errors": True} for number, task in enumerate(tasks)]
+    results = [f"{{{{ {task['register']} }}}}" for task in tasks]
+    keep = {"ansible.builtin.copy": {"content": results, "dest": str(folder / "results.json"), "mode": "0600"}}
+    plays = [{"hosts": "localhost", "gather_facts": False, "tasks": [*tasks, keep]}]
+    (folder / "play.yml").write_text(yaml.safe_dump(plays, sort_keys=False))
+    (folder / "variables.json").write_text(json.dumps(variables))
+    output = run(folder, ["ansible-playbook", "play.yml", "-e", "@variables.json", *arguments], environment)
+    return json.loads((folder / "results.json").read_text()), output
