@@ -403,6 +403,7 @@ def _diagnose(error: BaseException, settings: Settings) -> _Fault:
             (
                 requests.exceptions.InvalidURL,
                 requests.exceptions.InvalidProxyURL,
+                requests.exceptions.InvalidSchema,
                 urllib3.exceptions.LocationParseError,
             ),
             _Fault(f"the address cannot be used ({reason})", check_address, lost=False, passing=False),

@@ -14,6 +14,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, NoReturn
 from urllib.parse import quote, quote_plus
+from urllib.request import getproxies
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.parameters import remove_values
@@ -167,6 +168,8 @@ def _keep_out_of_sight(module: AnsibleModule, key: str, secret: str, url: str) -
     module.no_log_values.update((token, *_spellings(key), *_spellings(secret)))
     if "@" in url:
         module.no_log_values.add(url)
+    # An error may quote a proxy's address, with the password for it.
+    module.no_log_values.update(proxy.rpartition("@")[0].rpartition("//")[2] for proxy in getproxies().values())
     # A blank option would have Ansible mask every blank.
     module.no_log_values = {value for value in module.no_log_values if value.strip()}
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -23,11 +24,12 @@ def inherited():
     }
 
 
-def start(folder, command, environment=None):
-    """Start Ansible in a folder that is its home, too."""
+@contextlib.contextmanager
+def started(folder, command, environment=None):
+    """Have Ansible run in a folder that is its home, too."""
     interpreter = os.environ.get("CLICKHOUSE_CLOUD_TEST_INTERPRETER")
     variables = ["-e", f"ansible_python_interpreter={interpreter}"] if interpreter else []
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [*command, *variables],
         cwd=folder,
         env={
@@ -43,11 +45,16 @@ def start(folder, command, environment=None):
         stdout=subprocess.PIPE,
         text=True,
     )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def run(folder, command, environment=None, status=0):
     """Run Ansible, and return what it printed to both streams."""
-    with start(folder, command, environment) as process:
+    with started(folder, command, environment) as process:
         output, _nothing = process.communicate(timeout=120)
     assert process.returncode == status, output
     return output

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
 import trustme
-from process.runs import play
+from process.runs import play, started
 from simulator import Simulator
 from whole.servers import Proxy, Recorder, token
 
@@ -221,12 +222,15 @@ def test_proxies_that_refuse_are_named(simulator, try_all, bundle):
             "502": (trusting, {"ALL_PROXY": f"http://{broken.address}"}),
             "not there": (trusting, {"https_proxy": "http://127.0.0.1:1"}),
         }
-        results = try_all(refusals)
+        unusable = {"no port": (trusting, {"HTTPS_PROXY": "http://me:pass-through@127.0.0.1:99999"})}
+        results = try_all({**refusals, **unusable})
         said = outcomes(results)
+        assert "the address cannot be used (" in said["no port"]
+        assert "; check api_url and any proxy on the way." in said["no port"]
+        assert "pass-through" not in json.dumps(results)
         for name in refusals:
             assert "the proxy did not let it through (" in said[name]
             assert "; check the proxy variables where the module runs; " in said[name]
-            assert "pass-through" not in json.dumps(results[name])
         assert "407 Proxy Authentication Required" in said["407"]
         assert "502 Bad Gateway" in said["502"]
         for hidden in (simulator.key, simulator.secret, token(simulator.key, simulator.secret)):
@@ -240,3 +244,37 @@ def test_the_certificate_behind_a_proxy_is_verified_too(simulator, try_all):
         assert "is not trusted (" in result["msg"]
         assert len(proxy.tunnels) == 1
     assert simulator.requests == []
+
+
+# --- several at once -------------------------------------------------------------------------------------------------
+
+
+def test_several_processes_on_one_key_all_get_through(tmp_path):
+    jobs = {
+        "ann": ("clickhouse.cloud.invitation", {"email": "ann@example.com", "roles": ["Developer"]}),
+        "bob": ("clickhouse.cloud.invitation", {"email": "bob@example.com", "role": "developer"}),
+        "roster": (
+            "clickhouse.cloud.invitations",
+            {"emails": ["cid@example.com", "dan@example.com"], "roles": ["Billing"]},
+        ),
+        "other roster": (
+            "clickhouse.cloud.invitations",
+            {"emails": ["eve@example.com", "fay@example.com"], "role": "admin"},
+        ),
+        "look": (INFO, {"members": True}),
+    }
+    with Simulator(rate_limit="5/2") as simulator, contextlib.ExitStack() as processes:
+        running = {}
+        for name, (module, options) in jobs.items():
+            folder = tmp_path / name
+            folder.mkdir()
+            command = ["ansible", "localhost", "-m", module, "-a", json.dumps(options)]
+            running[name] = processes.enter_context(started(folder, command, simulator.environment))
+        said = {name: process.communicate(timeout=120)[0] for name, process in running.items()}
+        assert {name: process.returncode for name, process in running.items()} == dict.fromkeys(jobs, 0), said
+        people = [f"{name}@example.com" for name in ("ann", "bob", "cid", "dan", "eve", "fay")]
+        assert sorted(email["email"] for email in simulator.emails) == people
+        assert sorted(invitation["email"] for invitation in simulator.invitations) == people
+        assert 429 in [request["status"] for request in simulator.requests]
+    assert all(" | CHANGED => " in said[name] for name in jobs if name != "look")
+    assert " | SUCCESS => " in said["look"]

@@ -468,6 +468,12 @@ FAULTS = [
         False,
     ),
     (
+        requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support."),
+        "the address cannot be used (Missing dependencies for SOCKS support); check api_url and any proxy",
+        False,
+        False,
+    ),
+    (
         urllib3.exceptions.LocationParseError("api..example"),
         "the address cannot be used (Failed to parse: api..example); check api_url",
         False,
