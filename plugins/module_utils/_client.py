@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 REQUESTS_IMPORT_ERROR: str | None = None
 try:
     import requests
+    import urllib3.connection
     import urllib3.exceptions
 except ImportError:
     REQUESTS_IMPORT_ERROR = traceback.format_exc()
@@ -375,7 +376,8 @@ def _diagnose(error: BaseException, settings: Settings) -> _Fault:
     check_trust = "check api_url, ca_path and the variable REQUESTS_CA_BUNDLE where the module runs"
     faults: tuple[tuple[tuple[type[BaseException], ...], _Fault], ...] = (
         (
-            (ssl.SSLCertVerificationError,),
+            # The second is how older releases of urllib3 say that the certificate is another host's.
+            (ssl.SSLCertVerificationError, urllib3.connection.CertificateError),  # type: ignore[attr-defined]
             _Fault(
                 f"the certificate of {host} is not trusted ({reason})",
                 "name the CA bundle to trust in ca_path or, where that risk is understood, set validate_certs to false",

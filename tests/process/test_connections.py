@@ -95,11 +95,13 @@ def test_the_options_decide_whom_to_trust(simulator, try_all, bundle, tmp_path):
         "variables": ({}, elsewhere),
         "another ca_path over variables": ({"ca_path": str(other)}, everywhere),
     }
-    said = outcomes(try_all({**trusted, **untrusted}))
-    assert {name: said[name] for name in trusted} == dict.fromkeys(trusted)
     host = simulator.url.removeprefix("https://")
-    for name in untrusted:
-        assert f"the certificate of {host} is not trusted (" in said[name]
+    other_host = host.replace("127.0.0.1", "localhost")
+    of_another_host = {other_host: ({"ca_path": bundle, "api_url": f"https://{other_host}"}, {})}
+    said = outcomes(try_all({**trusted, **untrusted, **of_another_host}))
+    assert {name: said[name] for name in trusted} == dict.fromkeys(trusted)
+    for name in (*untrusted, *of_another_host):
+        assert f"the certificate of {name if name == other_host else host} is not trusted (" in said[name]
         assert said[name].endswith(f"; {NO_CHECK}.")
     assert len(simulator.requests) == len(trusted)
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import itertools
 import signal
 import socket
@@ -227,11 +228,14 @@ def test_proxies_are_not_asked_about_this_host(connect, environment, unused_port
     assert wire.requests[0].startswith(b"GET /v1/things HTTP/1.1\r\n")
 
 
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 def test_a_proxy_is_asked_for_the_tunnel_and_shown_no_key(connect, environment):
     with Wire([[b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"]]) as proxy:
         environment.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")
-        error = fail(connect(443, "https", "api.example.com"))
-    assert "the proxy did not let it through (" in str(error)
+        said = str(fail(connect(443, "https", "api.example.com")))
+        # Python 3.9 leaves it open once the proxy refused.
+        gc.collect()
+    assert "the proxy did not let it through (" in said
     assert proxy.requests[0].startswith(b"CONNECT api.example.com:443 HTTP/1.")
     assert b"authorization" not in proxy.requests[0].lower()
 
