@@ -101,6 +101,8 @@ def run_module(module, arguments):
     output = io.StringIO()
     logged = []
     payload = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode()
+    # Whatever ran before in this process.
+    warnings._global_warnings.clear()
     with (
         mock.patch.object(basic, "_ANSIBLE_ARGS", payload),
         mock.patch.object(basic, "_ANSIBLE_PROFILE", "legacy", create=True),
@@ -109,7 +111,6 @@ def run_module(module, arguments):
         contextlib.suppress(SystemExit),
     ):
         importlib.import_module(f"{MODULES}.{module}").main()
-    warnings._global_warnings.clear()
     return output.getvalue(), str(logged)
 
 
