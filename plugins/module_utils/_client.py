@@ -224,8 +224,8 @@ class Client:
         if succeeded and told and ("result" in told or method == "DELETE"):
             return told.get("result")
 
-        reason = _printable(told.get("error")) or _printable(response.reason) or "no reason given"
-        request_id = _printable(told.get("requestId"))
+        reason = printable(told.get("error")) or printable(response.reason) or "no reason given"
+        request_id = printable(told.get("requestId"))
         asked = wait_asked(response.headers) if status == 429 else None
         what, advice = self._explain(status, asked)
         seen = ", ".join(str(part) for part in (status, reason, request_id and f"request ID {request_id}") if part)
@@ -293,6 +293,14 @@ def wait_asked(headers: Mapping[str, str]) -> float | None:
             if date:
                 asked.append((date - datetime.now(timezone.utc)).total_seconds())
     return max((max(seconds, 0.0) for seconds in asked if math.isfinite(seconds)), default=None)
+
+
+def printable(value: object) -> str | None:
+    """Make one bounded line of text of what a server or library said; None where it said none."""
+    if not isinstance(value, str):
+        return None
+    text = "".join(letter if letter.isprintable() else " " for letter in value[: 2 * LONGEST_REASON])
+    return " ".join(text.split()).rstrip(".")[:LONGEST_REASON] or None
 
 
 class _DeadlinePassed(BaseException):
@@ -368,7 +376,7 @@ def _diagnose(error: BaseException, settings: Settings) -> _Fault:
     """Say what went wrong below HTTP, what to do about it, and whether the request can have arrived."""
     causes = list(_causes(error))
     host = urlsplit(settings.api_url).netloc
-    reason = _printable(str(causes[-1])) or type(causes[-1]).__name__
+    reason = printable(str(causes[-1])) or type(causes[-1]).__name__
     slow = f"no whole answer from {host} within {settings.timeout:g} s"
     unknown_host = any(isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME for cause in causes)
     broken = f"the connection to {host} broke ({reason})"
@@ -454,11 +462,3 @@ def _http_date(value: str | None) -> datetime | None:
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
     return date if date.tzinfo else date.replace(tzinfo=timezone.utc)
-
-
-def _printable(value: object) -> str | None:
-    """Make one bounded line of text of what a server or library said; None where it said none."""
-    if not isinstance(value, str):
-        return None
-    text = "".join(letter if letter.isprintable() else " " for letter in value[: 2 * LONGEST_REASON])
-    return " ".join(text.split()).rstrip(".")[:LONGEST_REASON] or None

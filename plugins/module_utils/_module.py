@@ -27,7 +27,7 @@ from ._client import (
     ApiError,
     Client,
     Settings,
-    _printable,
+    printable,
     requests_version,
 )
 from ._cloud import Cloud
@@ -180,7 +180,7 @@ def _spellings(value: str) -> set[str]:
     quoted = (quote(value, safe, errors=ANY_TEXT) for safe in ("/", ""))
     spellings = {value, *quoted, quote_plus(value, errors=ANY_TEXT), *(text[1:-1] for text in texts)}
     # A reason is printed on one line, without a dot at its end.
-    return spellings | {_printable(spelling) or "" for spelling in spellings}
+    return spellings | {printable(spelling) or "" for spelling in spellings}
 
 
 def _fault(reason: str) -> dict[str, Any]:
