@@ -20,7 +20,7 @@ TYPES = {
     "str": "string",
 }
 # What every module of Ansible may return.
-COMMON = {name: {} for name in ("changed", "deprecations", "exception", "failed", "msg", "warnings")}
+COMMON = {name: {} for name in ("changed", "deprecations", "exception", "failed", "invocation", "msg", "warnings")}
 
 
 @functools.cache
