@@ -201,7 +201,8 @@ class Client:
                 ) as response,
             ):
                 content = _read(response)
-        except (_DeadlinePassed, OSError, ValueError, urllib3.exceptions.HTTPError) as error:
+        # requests raises TypeError for some addresses of proxies.
+        except (_DeadlinePassed, OSError, TypeError, ValueError, urllib3.exceptions.HTTPError) as error:
             self._session.close()
             fault = _diagnose(error, self.settings)
             raise ApiError(
@@ -299,8 +300,12 @@ def printable(value: object) -> str | None:
     """Make one bounded line of text of what a server or library said; None where it said none."""
     if not isinstance(value, str):
         return None
-    text = "".join(letter if letter.isprintable() else " " for letter in value[: 2 * LONGEST_REASON])
-    return " ".join(text.split()).rstrip(".")[:LONGEST_REASON] or None
+    letters = "".join(letter if letter.isprintable() else " " for letter in value[: 2 * LONGEST_REASON])
+    text = " ".join(letters.split())
+    if len(value) > 2 * LONGEST_REASON or len(text) > LONGEST_REASON:
+        # A word cut in two may be a part of a credential, which nobody would recognise.
+        text = text[:LONGEST_REASON].rpartition(" ")[0]
+    return text.rstrip(".") or None
 
 
 class _DeadlinePassed(BaseException):
@@ -397,7 +402,11 @@ def _diagnose(error: BaseException, settings: Settings) -> _Fault:
         ((requests.exceptions.Timeout, _DeadlinePassed), _Fault(slow, "raise api_timeout or run again later")),
         (
             (requests.exceptions.ProxyError,),
-            _Fault(f"the proxy did not let it through ({reason})", "check the proxy variables where the module runs"),
+            _Fault(
+                f"the proxy did not let it through ({reason})",
+                "check the proxy variables where the module runs",
+                passing="Tunnel connection failed: 4" not in reason,
+            ),
         ),
         (
             (socket.gaierror,),

@@ -232,7 +232,7 @@ def test_proxies_that_refuse_are_named(simulator, try_all, bundle):
         assert "pass-through" not in json.dumps(results)
         for name in refusals:
             assert "the proxy did not let it through (" in said[name]
-            assert "; check the proxy variables where the module runs; " in said[name]
+            assert "; check the proxy variables where the module runs" in said[name]
         assert "407 Proxy Authentication Required" in said["407"]
         assert "502 Bad Gateway" in said["502"]
         for hidden in (simulator.key, simulator.secret, token(simulator.key, simulator.secret)):
