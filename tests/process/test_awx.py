@@ -316,9 +316,9 @@ def start(tmp_path, credential):
     """Start a job, with the arguments that AWX makes of a job template's settings, and the answers to a survey."""
     jobs = []
 
-    def start(playbook, arguments="", credential=credential, files=(), inventory=HOSTS, **answers):
+    def start(playbook, arguments="", credential=credential, files=(), inventory=None, **answers):
         folder = tmp_path / f"awx_{len(jobs)}"
-        jobs.append(Job(folder, playbook, credential, arguments, dict(files), inventory, answers))
+        jobs.append(Job(folder, playbook, credential, arguments, dict(files), inventory or HOSTS, answers))
         return jobs[-1]
 
     yield start

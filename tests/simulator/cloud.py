@@ -316,13 +316,12 @@ class Cloud:
         limit = parse_rate_limit(self._settings.rate_limit)
         if limit is None:
             return None
-        requests, seconds = limit
         now = time.monotonic()
         opened, count = self._windows.get(key, (-math.inf, 0))
-        if now >= opened + seconds:
+        if now >= opened + limit.seconds:
             opened, count = now, 0
-        if count >= requests:
-            return opened + seconds - now
+        if count >= limit.requests:
+            return opened + limit.seconds - now
         self._windows[key] = opened, count + 1
         return None
 

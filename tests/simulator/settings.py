@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,8 +84,15 @@ def is_seconds(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1e9
 
 
-def parse_rate_limit(value: object) -> tuple[int, float] | None:
-    """Requests and seconds of a limit written ``10/10``, or ``None`` for ``0``, no limit.
+class RateLimit(NamedTuple):
+    """So many requests in so many seconds."""
+
+    requests: int
+    seconds: float
+
+
+def parse_rate_limit(value: object) -> RateLimit | None:
+    """The limit written ``10/10``, or ``None`` for ``0``, no limit.
 
     Without seconds it is for the ten seconds of the real API.
     """
@@ -93,4 +100,4 @@ def parse_rate_limit(value: object) -> tuple[int, float] | None:
     if not match or (match[2] and float(match[2]) == 0):
         raise ValueError(f"rate_limit is requests/seconds such as 10/10, or 0 for no limit, not {value!r}.")
     requests, seconds = int(match[1]), float(match[2] or 10)
-    return (requests, seconds) if requests else None
+    return RateLimit(requests, seconds) if requests else None
