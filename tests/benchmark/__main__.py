@@ -25,6 +25,9 @@ NEW_PEOPLE = (10, 50, 200)
 KNOWN_PEOPLE = (100, 1000, 5000, 20000)
 CHART = Path(__file__).resolve().parents[2] / "build" / "benchmark.png"
 
+# The colour of this collection's modules in the chart.
+OURS = "#d94"
+
 Times = dict[str, float]
 
 
@@ -121,14 +124,16 @@ def under_a_limit(simulator: Simulator, ways: Ways) -> float:
 def draw(one: Times, new: Mapping[int, Times], known: Mapping[int, float]) -> None:
     """Write the chart."""
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(15, 4.5), layout="constrained")
-    left.bar(list(one), [seconds / one["ping"] for seconds in one.values()], color=["#999", "#777", "#d94"])
+    left.bar(list(one), [seconds / one["ping"] for seconds in one.values()], color=["#999", "#777", OURS])
     left.set(title="One unchanged invitation", ylabel="time, ping = 1")
-    for name in next(iter(new.values())):
-        middle.plot(list(new), [times[name] for times in new.values()], marker="o", label=name)
+    for name, color in zip(next(iter(new.values())), (OURS, "#777", "#48c", "#333")):
+        middle.plot(list(new), [times[name] for times in new.values()], marker="o", color=color, label=name)
     middle.set(title="New people", xlabel="people", ylabel="seconds", xscale="log", yscale="log")
-    middle.legend()
-    right.plot(list(known), list(known.values()), marker="o", color="#d94")
-    right.set(title="Known people", xlabel="people", ylabel="seconds", ylim=0)
+    middle.set_xticks(list(new), [f"{count}" for count in new])
+    middle.minorticks_off()
+    middle.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2)
+    right.plot(list(known), list(known.values()), marker="o", color=OURS)
+    right.set(title="Known people", xlabel="people", ylabel="seconds", ylim=0, xticks=range(0, 20001, 5000))
     CHART.parent.mkdir(exist_ok=True)
     figure.savefig(CHART, dpi=110)
     print(f"\nThe chart is {CHART}")
