@@ -15,32 +15,36 @@ import yaml
 AMBIENT = {"all_proxy", "curl_ca_bundle", "http_proxy", "https_proxy", "netrc", "no_proxy", "requests_ca_bundle"}
 
 
-def inherited():
-    """The environment of this process, less what the modules could find in it."""
-    return {
+# The Python that runs the modules, if it is not Ansible's own.
+INTERPRETER = os.environ.get("CLICKHOUSE_CLOUD_TEST_INTERPRETER")
+
+
+def environment(folder, variables):
+    """This process's environment less what the modules could find in it, with the folder for a home, and variables."""
+    inherited = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("CLICKHOUSE_", "SSL_CERT_")) and name.lower() not in AMBIENT
     }
+    return {
+        **inherited,
+        "ANSIBLE_HOME": str(folder / ".ansible"),
+        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "ANSIBLE_PIPELINING": "true",
+        "HOME": str(folder),
+        **variables,
+    }
 
 
 @contextlib.contextmanager
-def started(folder, command, environment=None):
+def started(folder, command, variables=None):
     """Have Ansible run in a folder that is its home, too."""
-    interpreter = os.environ.get("CLICKHOUSE_CLOUD_TEST_INTERPRETER")
-    variables = ["-e", f"ansible_python_interpreter={interpreter}"] if interpreter else []
+    interpreter = ["-e", f"ansible_python_interpreter={INTERPRETER}"] if INTERPRETER else []
     process = subprocess.Popen(
-        [*command, *variables],
+        [*command, *interpreter],
         cwd=folder,
-        env={
-            **inherited(),
-            "ANSIBLE_HOME": str(folder / ".ansible"),
-            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
-            "ANSIBLE_LOCALHOST_WARNING": "false",
-            "ANSIBLE_PIPELINING": "true",
-            "HOME": str(folder),
-            **(environment or {}),
-        },
+        env=environment(folder, variables or {}),
         stderr=subprocess.STDOUT,
         stdout=subprocess.PIPE,
         text=True,
@@ -52,9 +56,9 @@ def started(folder, command, environment=None):
             process.kill()
 
 
-def run(folder, command, environment=None, status=0):
+def run(folder, command, variables=None, status=0):
     """Run Ansible, and return what it printed to both streams."""
-    with started(folder, command, environment) as process:
+    with started(folder, command, variables) as process:
         output, _nothing = process.communicate(timeout=120)
     assert process.returncode == status, output
     return output

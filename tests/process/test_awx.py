@@ -19,7 +19,7 @@ import pytest
 import yaml
 from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from simulator import Simulator
+from process import runs
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = ROOT / "examples/awx"
@@ -230,9 +230,8 @@ class Job:
         collection = controller / "requirements_collections/ansible_collections/clickhouse/cloud"
         collection.parent.mkdir(parents=True)
         collection.symlink_to(ROOT)
-        interpreter = os.environ.get("CLICKHOUSE_CLOUD_TEST_INTERPRETER")
-        if interpreter:
-            answers = {**answers, "ansible_python_interpreter": interpreter}
+        if runs.INTERPRETER:
+            answers = {**answers, "ansible_python_interpreter": runs.INTERPRETER}
         files = {
             "inventory/hosts": INVENTORY.format(json.dumps(inventory)),
             "env/cmdline": f"-u root {arguments}",
@@ -298,12 +297,6 @@ class Job:
             assert {name: command["env"].pop(name) for name in self.credential} == self.credential
         kept.update({name: json.dumps(command) for name, command in noted.items()})
         assert [name for name, text in kept.items() for each in secrets if each in text] == []
-
-
-@pytest.fixture
-def simulator():
-    with Simulator(rate_limit="0") as simulator:
-        yield simulator
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import subprocess
 import sysconfig
 
 import pytest
-from simulator import Simulator
 
 COMMAND = shutil.which("clickhousectl", path=sysconfig.get_path("scripts"))
 
@@ -26,12 +25,6 @@ def runs():
 
 
 pytestmark = pytest.mark.skipif(not runs(), reason="clickhousectl does not run here")
-
-
-@pytest.fixture
-def simulator():
-    with Simulator(rate_limit="0") as simulator:
-        yield simulator
 
 
 @pytest.fixture

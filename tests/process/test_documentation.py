@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import doctest
 import json
-import os
 import re
 import subprocess
 import textwrap
@@ -17,6 +16,7 @@ import pytest
 import trustme
 import yaml
 from ansible_collections.clickhouse.cloud.plugins.module_utils import _apply, _client, _module, _plan
+from process import runs
 from simulator import Simulator
 from whole.harness import Runner, SkippingClock, run_module
 
@@ -61,33 +61,17 @@ def looks_like(printed, output):
 
 
 @pytest.fixture
-def simulator():
-    with Simulator(rate_limit="0") as simulator:
-        yield simulator
-
-
-@pytest.fixture
 def run(simulator, tmp_path):
     """Run a command line in a shell, as a page prints it, and return what it printed to both streams."""
 
     def run(command, status=0, **environment):
-        interpreter = os.environ.get("CLICKHOUSE_CLOUD_TEST_INTERPRETER")
-        if interpreter and command.startswith(("ansible ", "ansible-playbook ")):
-            command += f" -e ansible_python_interpreter={interpreter}"
+        if runs.INTERPRETER and command.startswith(("ansible ", "ansible-playbook ")):
+            command += f" -e ansible_python_interpreter={runs.INTERPRETER}"
         result = subprocess.run(
             ["bash", "-c", command],
             check=False,
             cwd=tmp_path,
-            env={
-                **os.environ,
-                "ANSIBLE_HOME": str(tmp_path / ".ansible"),
-                "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
-                "ANSIBLE_LOCALHOST_WARNING": "false",
-                "ANSIBLE_PIPELINING": "true",
-                "HOME": str(tmp_path),
-                **simulator.environment,
-                **environment,
-            },
+            env=runs.environment(tmp_path, {**simulator.environment, **environment}),
             stderr=subprocess.STDOUT,
             stdout=subprocess.PIPE,
             text=True,

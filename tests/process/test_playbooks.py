@@ -6,14 +6,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
-from simulator import Simulator
+from process import runs
 
 PLAYBOOKS = Path(__file__).resolve().parents[2] / "playbooks"
 NAMES = ("invite", "report", "revoke", "roster")
@@ -65,12 +63,6 @@ become_user = somebody
 
 
 @pytest.fixture
-def simulator():
-    with Simulator(rate_limit="0") as simulator:
-        yield simulator
-
-
-@pytest.fixture
 def job(simulator, tmp_path):
     """Run one of the playbooks, and return what it printed, and the data that it handed on."""
 
@@ -79,27 +71,11 @@ def job(simulator, tmp_path):
         if inventory:
             (tmp_path / "hosts.yml").write_text(inventory)
             command += ["-i", "hosts.yml"]
-        interpreter = os.environ.get("CLICKHOUSE_CLOUD_TEST_INTERPRETER")
-        if interpreter:
-            command += ["-e", f"ansible_python_interpreter={interpreter}"]
         command += ["-e", json.dumps(variables)]
-        settings = {
-            "ANSIBLE_HOME": str(tmp_path / ".ansible"),
-            "ANSIBLE_SHOW_CUSTOM_STATS": "true",
-        }
-        result = subprocess.run(
-            command,
-            check=False,
-            cwd=tmp_path,
-            env={**os.environ, **settings, **simulator.environment, **(environment or {})},
-            stderr=subprocess.STDOUT,
-            stdout=subprocess.PIPE,
-            text=True,
-            timeout=60,
-        )
-        assert result.returncode == status, result.stdout
-        stats = re.search(r"^\tRUN: (.*)$", result.stdout, re.MULTILINE)
-        return result.stdout, json.loads(stats[1]) if stats else None
+        settings = {"ANSIBLE_SHOW_CUSTOM_STATS": "true", **simulator.environment, **(environment or {})}
+        output = runs.run(tmp_path, command, settings, status)
+        stats = re.search(r"^\tRUN: (.*)$", output, re.MULTILINE)
+        return output, json.loads(stats[1]) if stats else None
 
     return job
 
