@@ -40,9 +40,11 @@ def environment(folder, variables):
 @contextlib.contextmanager
 def started(folder, command, variables=None):
     """Have Ansible run in a folder that is its home, too."""
+    program, *arguments = command
+    # First, since of two extra variables of a name the last one counts.
     interpreter = ["-e", f"ansible_python_interpreter={INTERPRETER}"] if INTERPRETER else []
     process = subprocess.Popen(
-        [*command, *interpreter],
+        [program, *interpreter, *arguments],
         cwd=folder,
         env=environment(folder, variables or {}),
         stderr=subprocess.STDOUT,
