@@ -88,8 +88,8 @@ def keep_present(
             )
         steps = plan_present(wishes, invitations, members or (), renew_before, now)
     if any(step.needs_confirmed_roles for step in steps):
-        roles = cloud.roles()
-        steps = [confirm_roles(step, roles) if step.needs_confirmed_roles else step for step in steps]
+        known = cloud.roles() if roles is None else roles
+        steps = [confirm_roles(step, known) for step in steps]
     if purge:
         steps += plan_purge((wish.email for wish in wishes), invitations)
     return _carry_through(cloud, steps, warnings, check_mode)

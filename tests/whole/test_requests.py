@@ -47,6 +47,12 @@ TASKS = {
     "create, by name": (nobody, "invitation", {"email": ANN, "roles": ["Billing"]}, [ROLES, LIST, MEMBERS, CREATE]),
     "replace": (invite_ann, "invitation", {"email": ANN, "role": "admin"}, [LIST, ROLES, DELETE, CREATE]),
     "replace, by name": (invite_ann, "invitation", {"email": ANN, "roles": ["Admin"]}, [ROLES, LIST, DELETE, CREATE]),
+    "roster, replacing by the older role, others by name": (
+        invite_ann,
+        "invitations",
+        {"invitations": [{"email": ANN, "role": "admin"}, {"email": PEOPLE[0], "roles": ["Billing"]}]},
+        [ROLES, LIST, MEMBERS, DELETE, CREATE, CREATE],
+    ),
     "renew": (
         invite_ann_for_an_hour,
         "invitation",
