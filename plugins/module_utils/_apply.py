@@ -85,10 +85,10 @@ def _carry_out(cloud: Cloud, step: Step) -> Outcome:
     except ApiError as error:
         failed = Outcome(step, "failed", bool(deleted), error=error)
         return _put_back(cloud, failed, error, step.before) if step.before in deleted else failed
+    changed = bool(deleted) or found is None
     if fits(step.wish, invitation) is False:
-        other_roles = _other_roles(cloud, step.wish, invitation)
-        return Outcome(step, "failed", bool(deleted) or not found, invitation, error=other_roles)
-    return Outcome(step, "unchanged" if found else step.action, bool(deleted) or not found, invitation)
+        return Outcome(step, "failed", changed, invitation, error=_other_roles(cloud, step.wish, invitation))
+    return Outcome(step, "unchanged" if found else step.action, changed, invitation)
 
 
 def _invite(cloud: Cloud, wish: Holder, gone: Collection[Invitation]) -> Invitation:

@@ -114,7 +114,7 @@ def resolve_roles(
 
 
 def confirm_roles(step: Step, roles: Sequence[Role]) -> Step:
-    """The step with its roles as the organization has them, so that nothing is revoked for what the API then refuses.
+    """The step with its roles, where they need it, as the organization has them: nothing is revoked for others.
 
     The older ``role`` stands for the system role of its name: an organization that has moved to custom roles takes only
     that one's ID.
@@ -122,10 +122,10 @@ def confirm_roles(step: Step, roles: Sequence[Role]) -> Step:
     :raises OptionError: for a role that the organization does not have.
     """
     wish = step.wish
-    if wish is None:
+    if wish is None or not step.needs_confirmed_roles:
         return step
     if wish.assigned_roles is None:
-        same = [role for role in roles if role.type == "system" and role.name.casefold() == wish.role]
+        same = [role for role in roles if _is_system_role(role, wish.role)]
         if not same:
             raise OptionError(
                 f"role: the organization has no system role {wish.role!r}; use roles, of {_names(roles)}."
@@ -299,9 +299,12 @@ def _ids(holder: Holder) -> set[str]:
 def _amounts_to(holder: Holder, role: str | None) -> bool:
     """Whether the assigned roles are just the system role that the older field names."""
     assigned = set(holder.assigned_roles or ())
-    return len(assigned) == 1 and all(
-        each.type == "system" and (each.name or "").casefold() == role for each in assigned
-    )
+    return len(assigned) == 1 and all(_is_system_role(each, role) for each in assigned)
+
+
+def _is_system_role(role: Role | AssignedRole, older_role: str | None) -> bool:
+    """Whether it is the system role that the older field names."""
+    return role.type == "system" and (role.name or "").casefold() == older_role
 
 
 def _role_names(holder: Holder) -> list[str]:
