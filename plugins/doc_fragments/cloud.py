@@ -60,3 +60,11 @@ notes:
   - ClickHouse Cloud takes 10 requests in 10 seconds for each API key. Modules wait as long as it asks them to, within
     O(api_retry_timeout).
 """
+
+    # What a module that writes has besides.
+    WRITING = r"""
+options: {}
+notes:
+  - Let only one task at a time write for an organization, for example with C(run_once). Two at the same moment may
+    both invite a person.
+"""

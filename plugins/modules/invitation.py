@@ -17,10 +17,8 @@ description:
   - Revoking an invitation never removes someone who has joined already.
 extends_documentation_fragment:
   - clickhouse.cloud.cloud
+  - clickhouse.cloud.cloud.writing
   - clickhouse.cloud.attributes
-notes:
-  - Let only one task at a time write for an organization, for example with C(run_once). Two at the same moment may
-    both invite a person.
 options:
   email:
     description:
