@@ -15,19 +15,25 @@ import yaml
 AMBIENT = {"all_proxy", "curl_ca_bundle", "http_proxy", "https_proxy", "netrc", "no_proxy", "requests_ca_bundle"}
 
 
+RESULTS = "results.json"
+
 # The Python that runs the modules, if it is not Ansible's own.
 INTERPRETER = os.environ.get("CLICKHOUSE_CLOUD_TEST_INTERPRETER")
 
 
-def environment(folder, variables):
-    """This process's environment less what the modules could find in it, with the folder for a home, and variables."""
-    inherited = {
+def inherited():
+    """This process's environment, less what the modules could find in it."""
+    return {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("CLICKHOUSE_", "SSL_CERT_")) and name.lower() not in AMBIENT
     }
+
+
+def environment(folder, variables):
+    """What is inherited, with the folder for a home, and variables."""
     return {
-        **inherited,
+        **inherited(),
         "ANSIBLE_HOME": str(folder / ".ansible"),
         "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
         "ANSIBLE_LOCALHOST_WARNING": "false",
@@ -69,10 +75,21 @@ def run(folder, command, variables=None, status=0):
 def play(folder, tasks, arguments=(), environment=None, **variables):
     """Run tasks, none of which ends the play, and return the result of each, and what Ansible printed."""
     tasks = [{**task, "register": f"result_{number}", "ignore_errors": True} for number, task in enumerate(tasks)]
-    results = [f"{{{{ {task['register']} }}}}" for task in tasks]
-    keep = {"ansible.builtin.copy": {"content": results, "dest": str(folder / "results.json"), "mode": "0600"}}
+    keep = keeping(folder, [task["register"] for task in tasks])
     plays = [{"hosts": "localhost", "gather_facts": False, "tasks": [*tasks, keep]}]
     (folder / "play.yml").write_text(yaml.safe_dump(plays, sort_keys=False))
     (folder / "variables.json").write_text(json.dumps(variables))
     output = run(folder, ["ansible-playbook", "play.yml", "-e", "@variables.json", *arguments], environment)
-    return json.loads((folder / "results.json").read_text()), output
+    return kept(folder), output
+
+
+def keeping(folder, names):
+    """A task that keeps registered results, in check mode too."""
+    results = [f"{{{{ {name} }}}}" for name in names]
+    copy = {"content": results, "dest": str(folder / RESULTS), "mode": "0600"}
+    return {"ansible.builtin.copy": copy, "check_mode": False}
+
+
+def kept(folder):
+    """The results that were kept, in the order of their names."""
+    return json.loads((folder / RESULTS).read_text())

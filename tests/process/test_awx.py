@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -169,12 +168,6 @@ module.exit_json(changed=False)
 """
 
 
-def environment(**variables):
-    """This process's environment, without what it may hold of ClickHouse Cloud."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("CLICKHOUSE_")}
-    return {**inherited, **variables}
-
-
 def inject(**fields):
     """The environment that AWX makes of a credential: a field left empty is one that the templates do not know."""
     filled = {name: value for name, value in fields.items() if value}
@@ -258,7 +251,7 @@ class Job:
         }
         self.process = subprocess.Popen(
             [sys.executable, "-c", STREAM],
-            env=environment(),
+            env=runs.inherited(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -491,13 +484,14 @@ def set_up(tmp_path):
             ["ansible-playbook", PROJECT / "setup.yml", "-vvv", "-e", json.dumps(variables or {})],
             check=False,
             cwd=tmp_path,
-            env=environment(
-                ANSIBLE_COLLECTIONS_PATH=str(tmp_path),
-                ANSIBLE_HOME=str(tmp_path / "home"),
-                ANSIBLE_PIPELINING="true",
-                CALLS=str(tmp_path / "calls"),
+            env={
+                **runs.inherited(),
+                "ANSIBLE_COLLECTIONS_PATH": str(tmp_path),
+                "ANSIBLE_HOME": str(tmp_path / "home"),
+                "ANSIBLE_PIPELINING": "true",
+                "CALLS": str(tmp_path / "calls"),
                 **credential,
-            ),
+            },
             stderr=subprocess.STDOUT,
             stdout=subprocess.PIPE,
             text=True,

@@ -89,13 +89,11 @@ def play(run, tmp_path):
 
     def play(tasks, status=0, arguments="", environment=None, **play):
         names = [task["register"] for task in tasks if "register" in task]
-        results = {name: f"{{{{ {name} }}}}" for name in names}
-        copy = {"content": results, "dest": str(tmp_path / "results.json"), "mode": "0600"}
-        keep = {"ansible.builtin.copy": copy, "check_mode": False}
+        keep = runs.keeping(tmp_path, names)
         plays = [{"hosts": "localhost", "gather_facts": False, **play, "tasks": [*tasks, keep] if names else tasks}]
         (tmp_path / "play.yml").write_text(yaml.safe_dump(plays))
         output = run(f"ansible-playbook play.yml {arguments}", status, **(environment or {}))
-        return json.loads((tmp_path / "results.json").read_text()) if names else output
+        return dict(zip(names, runs.kept(tmp_path))) if names else output
 
     return play
 
