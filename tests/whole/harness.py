@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import importlib
 import io
@@ -18,6 +17,7 @@ from ansible.module_utils import basic
 from ansible.module_utils.common import warnings
 from hypothesis import HealthCheck, settings
 from whole.documented import MODULES, check_documented
+from whole.servers import token
 
 ERROR_FIELDS = {"status", "reason", "request_id", "method", "path"}
 
@@ -66,10 +66,10 @@ class Runner:
         """The result of a module as Ansible gets it, its warnings as texts. Always with ``--diff``."""
         arguments = {**self.common, **options, "_ansible_check_mode": check, "_ansible_diff": True}
         output, log = run_module(module, {name: value for name, value in arguments.items() if value is not ...})
-        token = base64.b64encode(f"{self.simulator.key}:{self.simulator.secret}".encode()).decode()
-        for secret in (self.simulator.key, self.simulator.secret, token):
-            assert secret not in output
-            assert secret not in log
+        key, secret = self.simulator.key, self.simulator.secret
+        for credential in (key, secret, token(key, secret)):
+            assert credential not in output
+            assert credential not in log
         result = json.loads(output)
         result["warnings"] = [warning_text(warning) for warning in result.get("warnings", [])]
         check_result(result)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import quote, quote_plus
 
+from whole.listener import Listener
+
 ODD = {
     "plain": "hush-hush-4711",
     "other letters": "Grüße-密碼-🔑",
@@ -148,32 +150,20 @@ class Hostile(Recorder):
         return 200, {"result": [{"id": ids[email], "email": email, **person} for email in ids]}
 
 
-class Proxy:
+class Proxy(Listener):
     """Opens the tunnels that it is asked for, unless it refuses, and keeps all that its clients send."""
 
     def __init__(self, refusal=None):
+        super().__init__()
         self.refusal = refusal
         self.tunnels = []
         self.received = bytearray()
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
-        self.thread = threading.Thread(target=self.serve)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_failure):
-        with contextlib.suppress(OSError):
-            self.listener.shutdown(socket.SHUT_RDWR)
-        self.thread.join()
-        self.listener.close()
+        self.address = f"127.0.0.1:{self.port}"
 
     def serve(self):
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _address = self.listener.accept()
-                threading.Thread(target=self.take, args=(connection,), daemon=True).start()
+        while True:
+            connection, _address = self.listener.accept()
+            threading.Thread(target=self.take, args=(connection,), daemon=True).start()
 
     def take(self, client):
         with client, contextlib.suppress(OSError):

@@ -11,43 +11,30 @@ import itertools
 import signal
 import socket
 import ssl
-import threading
 import time
 from dataclasses import replace
 
 import pytest
 import trustme
 from ansible_collections.clickhouse.cloud.plugins.module_utils._client import ApiError, Client
+from whole.listener import Listener
 
 BODY = b'{"result": 1}'
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
 
 
-class Wire:
+class Wire(Listener):
     """Serves one connection after another, each as its turn says: what to send for each request that comes."""
 
     def __init__(self, *turns, context=None):
+        super().__init__()
         self.turns = turns
         self.context = context
         self.requests = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.thread = threading.Thread(target=self.serve)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_failure):
-        with contextlib.suppress(OSError):
-            self.listener.shutdown(socket.SHUT_RDWR)
-        self.thread.join()
-        self.listener.close()
 
     def serve(self):
-        with contextlib.suppress(OSError):
-            for turn in self.turns:
-                self.take(turn)
+        for turn in self.turns:
+            self.take(turn)
 
     def take(self, turn):
         connection, _address = self.listener.accept()
