@@ -7,12 +7,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ._client import ApiError, backoff
 from ._cloud import Holder, Invitation, Member
-from ._plan import describe, fits, latest
+from ._plan import Outcome, describe, fits, latest, predict, role_list
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -23,23 +22,6 @@ if TYPE_CHECKING:
 # Seconds to wait before each look at what stands. Reads can lag writes by seconds, so one look proves nothing.
 LOOKS_AFTER_A_LOST_ANSWER = (0.0, 1.0, 2.0, 4.0)
 LOOKS_AFTER_A_REFUSAL = (0.0, 2.0)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a step. ``changed`` holds for a failed one, too, that got half way."""
-
-    step: Step
-    action: str
-    changed: bool
-    invitation: Invitation | None = None
-    member: Member | None = None
-    error: ApiError | None = None
-
-
-def predict(step: Step) -> Outcome:
-    """What comes of a step if all goes as planned: all that check mode does."""
-    return Outcome(step, step.action, step.writes, step.invitation, step.member)
 
 
 def apply(cloud: Cloud, steps: Iterable[Step]) -> list[Outcome]:
@@ -161,7 +143,7 @@ def _put_back(cloud: Cloud, failed: Outcome, error: ApiError, before: Invitation
             error.add(f"{before.email} has no invitation now: {earlier} was revoked and could not be put back")
         return failed
     error.add(f"{earlier} was put back, which sent an email")
-    return replace(failed, invitation=invitation)
+    return failed._replace(invitation=invitation)
 
 
 def _reconsider(cloud: Cloud, outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -210,7 +192,7 @@ def _settle(outcome: Outcome, found: Invitation | Member | None) -> Outcome:
         outcome.error.add(
             f"{step.email} has an invitation with other roles ({describe(found)}), which someone else sent meanwhile"
         )
-    return replace(outcome, invitation=found)
+    return outcome._replace(invitation=found)
 
 
 def _live(
@@ -250,7 +232,7 @@ def _explain_moved(cloud: Cloud, outcomes: Iterable[Outcome]) -> None:
     if not moved:
         return
     try:
-        choice = ", one or more of " + ", ".join(sorted(role.name for role in cloud.roles()))
+        choice = f", one or more of {role_list(cloud.roles())}"
     except ApiError:
         choice = ""
     for error in moved:

@@ -15,7 +15,6 @@ import socket
 import ssl
 import time
 import traceback
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -50,8 +49,7 @@ ANY_TEXT = "surrogatepass"
 PASSING_STATUSES = frozenset({500, 502, 503, 504})
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """How to reach the API, and as whom.
 
     ``api_url`` ends in neither a slash nor ``/v1``; times are in seconds. ``verify`` is what requests takes: whether to

@@ -10,7 +10,7 @@ import functools
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, Callable, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, TypeVar
 
 from ._client import ApiError
 
@@ -28,18 +28,8 @@ _TIMESTAMP = re.compile(
 _Record = TypeVar("_Record")
 
 
-@dataclass(frozen=True)
-class Role:
-    """A system role or a custom one."""
-
-    id: str
-    name: str
-    type: str
-
-
-@dataclass(frozen=True)
-class AssignedRole:
-    """A role that someone has, or will have on joining. Name and type are None where only the ID is known."""
+class Role(NamedTuple):
+    """A system role or a custom one. Name and type are None where only the ID is known."""
 
     id: str
     name: str | None = None
@@ -60,7 +50,7 @@ class Holder:
 
     email: str
     role: str | None = None
-    assigned_roles: tuple[AssignedRole, ...] | None = None
+    assigned_roles: tuple[Role, ...] | None = None
 
     def roles_as_result(self) -> dict[str, Any]:
         """The roles as a module returns them."""
@@ -273,7 +263,7 @@ def _role_id(value: object) -> str | None:
     return text.lower() if is_uuid(text) and text else text
 
 
-def _assigned_roles(value: object) -> tuple[AssignedRole, ...] | None:
+def _assigned_roles(value: object) -> tuple[Role, ...] | None:
     """Read ``assignedRoles``. Where any of them cannot be read, none is known."""
     if value is None:
         return None
@@ -282,7 +272,7 @@ def _assigned_roles(value: object) -> tuple[AssignedRole, ...] | None:
         role_id = _role_id(record.get("roleId")) if isinstance(record, dict) else None
         if role_id is None:
             return ()
-        roles.append(AssignedRole(role_id, _text(record.get("roleName")), _text(record.get("roleType"))))
+        roles.append(Role(role_id, _text(record.get("roleName")), _text(record.get("roleType"))))
     return tuple(roles)
 
 

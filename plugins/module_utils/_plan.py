@@ -7,15 +7,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ._cloud import AssignedRole, Holder, Invitation, Member, Role, is_uuid, parse_timestamp
+from ._cloud import Holder, Invitation, Member, Role, is_uuid, parse_timestamp
 from ._options import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from ._client import ApiError
 
 ACTIONS = ("created", "unchanged", "replaced", "renewed", "deleted", "absent", "member", "expired")
 WRITING_ACTIONS = frozenset({"created", "replaced", "renewed", "deleted"})
@@ -23,8 +25,7 @@ WRITING_ACTIONS = frozenset({"created", "replaced", "renewed", "deleted"})
 _END_OF_TIME = datetime.max.replace(tzinfo=timezone.utc)
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """What is to be done about one person, in this order: ``delete`` these invitations, then invite as ``wish`` says.
 
     ``before`` is the live invitation found, if any. ``invitation`` is the one that stands, or would stand, at the end;
@@ -70,6 +71,22 @@ class Step:
         return {"before": before, "after": after}
 
 
+class Outcome(NamedTuple):
+    """What became of a step. ``changed`` holds for a failed one, too, that got half way."""
+
+    step: Step
+    action: str
+    changed: bool
+    invitation: Invitation | None = None
+    member: Member | None = None
+    error: ApiError | None = None
+
+
+def predict(step: Step) -> Outcome:
+    """What comes of a step if all goes as planned: all that check mode does."""
+    return Outcome(step, step.action, step.writes, step.invitation, step.member)
+
+
 def plan_present(
     wishes: Iterable[Holder],
     invitations: Iterable[Invitation],
@@ -97,9 +114,7 @@ def plan_purge(kept: Iterable[str], invitations: Iterable[Invitation]) -> list[S
     return [_plan_revocation(email, theirs) for email, theirs in _by_email(invitations).items() if email not in keep]
 
 
-def resolve_roles(
-    names: Sequence[str], roles: Sequence[Role] | None, seen: Mapping[str, AssignedRole]
-) -> tuple[AssignedRole, ...]:
+def resolve_roles(names: Sequence[str], roles: Sequence[Role] | None, seen: Mapping[str, Role]) -> tuple[Role, ...]:
     """Find the roles that names or IDs stand for: by ID, then by name, then by name without case if that is unique.
 
     ``roles`` is None where IDs alone were given and nobody asked the API; ``seen`` then gives their names where it can.
@@ -107,9 +122,9 @@ def resolve_roles(
     :raises OptionError: for a name that is unknown or ambiguous.
     """
     if roles is None:
-        found = [seen.get(role_id, AssignedRole(role_id)) for role_id in (name.lower() for name in names)]
+        found = [seen.get(role_id, Role(role_id)) for role_id in (name.lower() for name in names)]
     else:
-        found = [AssignedRole(role.id, role.name, role.type) for role in (_find_role(name, roles) for name in names)]
+        found = [_find_role(name, roles) for name in names]
     return tuple(sorted({role.id: role for role in found}.values(), key=lambda role: role.id))
 
 
@@ -128,7 +143,7 @@ def confirm_roles(step: Step, roles: Sequence[Role]) -> Step:
         same = [role for role in roles if _is_system_role(role, wish.role)]
         if not same:
             raise OptionError(
-                f"role: the organization has no system role {wish.role!r}; use roles, of {_names(roles)}."
+                f"role: the organization has no system role {wish.role!r}; use roles, of {role_list(roles)}."
             )
         names = [same[0].id]
     else:
@@ -151,7 +166,7 @@ def fold(wishes: Iterable[Holder]) -> list[Holder]:
     return list(folded.values())
 
 
-def seen_roles(invitations: Iterable[Invitation]) -> dict[str, AssignedRole]:
+def seen_roles(invitations: Iterable[Invitation]) -> dict[str, Role]:
     """Roles by ID, as far as invitations tell."""
     return {role.id: role for invitation in invitations for role in invitation.assigned_roles or ()}
 
@@ -179,6 +194,11 @@ def fits(wish: Holder, holder: Holder) -> bool | None:
 def describe(holder: Holder) -> str:
     """Someone's roles in words."""
     return ", ".join(_role_names(holder)) or "no role"
+
+
+def role_list(roles: Iterable[Role]) -> str:
+    """Roles by name, as text."""
+    return ", ".join(_names(roles)) or "none"
 
 
 def latest(invitations: Iterable[Invitation]) -> Invitation | None:
@@ -219,7 +239,7 @@ def _plan_person(
 
 def _inviting(step: Step, wish: Holder) -> Step:
     """The step with an invitation as wished at its end."""
-    return replace(step, wish=wish, invitation=Invitation(wish.email, wish.role, wish.assigned_roles))
+    return step._replace(wish=wish, invitation=Invitation(wish.email, wish.role, wish.assigned_roles))
 
 
 def _plan_revocation(email: str, theirs: Sequence[Invitation]) -> Step:
@@ -277,7 +297,7 @@ def _find_role(name: str, roles: Sequence[Role]) -> Role:
     wanted_id = name.lower() if is_uuid(name) else name
     same = [role for role in roles if role.id == wanted_id]
     same = same or [role for role in roles if role.name == name]
-    same = same or [role for role in roles if role.name.casefold() == name.casefold()]
+    same = same or [role for role in roles if role.name and role.name.casefold() == name.casefold()]
     if len(same) == 1:
         return same[0]
     if same:
@@ -285,11 +305,11 @@ def _find_role(name: str, roles: Sequence[Role]) -> Role:
         raise OptionError(
             f"roles: {name!r} is the name of several roles: {choices}; give the ID of the one that is meant."
         )
-    raise OptionError(f"roles: the organization has no role {name!r}; its roles are: {_names(roles)}.")
+    raise OptionError(f"roles: the organization has no role {name!r}; its roles are: {role_list(roles)}.")
 
 
-def _names(roles: Iterable[Role]) -> str:
-    return ", ".join(sorted(role.name for role in roles)) or "none"
+def _names(roles: Iterable[Role]) -> list[str]:
+    return sorted(role.name or role.id for role in roles)
 
 
 def _ids(holder: Holder) -> set[str]:
@@ -302,14 +322,14 @@ def _amounts_to(holder: Holder, role: str | None) -> bool:
     return len(assigned) == 1 and all(_is_system_role(each, role) for each in assigned)
 
 
-def _is_system_role(role: Role | AssignedRole, older_role: str | None) -> bool:
+def _is_system_role(role: Role, older_role: str | None) -> bool:
     """Whether it is the system role that the older field names."""
     return role.type == "system" and (role.name or "").casefold() == older_role
 
 
 def _role_names(holder: Holder) -> list[str]:
     if holder.assigned_roles:
-        return sorted(role.name or role.id for role in holder.assigned_roles)
+        return _names(holder.assigned_roles)
     return [holder.role] if holder.role else []
 
 

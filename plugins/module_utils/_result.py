@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
-    from ._apply import Outcome
     from ._client import ApiError
     from ._cloud import Invitation, Member
+    from ._plan import Outcome
     from ._roster import Result
 
 # A failed task's message repeats so many people's failures in full; the rest is in the result.

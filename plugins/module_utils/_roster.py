@@ -6,13 +6,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ._apply import Outcome, apply, predict
 from ._cloud import Holder, Invitation, is_uuid
 from ._options import OptionError, role_names
-from ._plan import confirm_roles, fold, plan_absent, plan_present, plan_purge, resolve_roles, seen_roles
+from ._plan import (
+    Outcome,
+    confirm_roles,
+    fold,
+    plan_absent,
+    plan_present,
+    plan_purge,
+    predict,
+    resolve_roles,
+    seen_roles,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,8 +30,7 @@ if TYPE_CHECKING:
     from ._plan import Step
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One person of a roster, with the older ``role`` or else the names or IDs of roles."""
 
     email: str
@@ -52,8 +59,7 @@ class Entry:
         return cls.of(person["email"], own_role, own_roles)
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """What became of a roster, one outcome a person, and what the user should know besides."""
 
     outcomes: Sequence[Outcome]
@@ -115,5 +121,11 @@ def keep_absent_by_id(cloud: Cloud, invitation_id: str, check_mode: bool) -> Res
 
 
 def _carry_through(cloud: Cloud, steps: Sequence[Step], warnings: list[str], check_mode: bool) -> Result:
-    outcomes = [predict(step) for step in steps] if check_mode else apply(cloud, steps)
+    if check_mode or not any(step.writes for step in steps):
+        outcomes = [predict(step) for step in steps]
+    else:
+        # Most runs find nothing to do: they need not compile what does it.
+        from ._apply import apply  # noqa: PLC0415
+
+        outcomes = apply(cloud, steps)
     return Result(outcomes, warnings + [warning for step in steps for warning in step.warnings])

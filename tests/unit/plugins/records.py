@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
-from ansible_collections.clickhouse.cloud.plugins.module_utils._cloud import AssignedRole, Role
+from ansible_collections.clickhouse.cloud.plugins.module_utils._cloud import Role
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
 DAY = timedelta(days=1)
@@ -30,11 +30,6 @@ DEVELOPER = Role(uid(0xA2), "Developer", "system")
 BILLING = Role(uid(0xA3), "Billing", "system")
 ANALYST = Role(uid(0xA4), "Analyst", "custom")
 ROLES = (ADMIN, DEVELOPER, BILLING, ANALYST)
-
-
-def assigned(*roles):
-    """Roles as someone has them."""
-    return tuple(AssignedRole(role.id, role.name, role.type) for role in roles)
 
 
 def timestamp(moment):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import json
 import socket
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 
@@ -101,7 +100,7 @@ class TestHostileBodies:
     @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 429, 500, 502, 999])
     def test_with_failure(self, settings, script, body, status):
         script("POST", Answer(status, body, reason="Some Reason"))
-        error = fail(Client(replace(settings, retry_timeout=0.1)), "POST")
+        error = fail(Client(settings._replace(retry_timeout=0.1)), "POST")
         assert (error.status, error.reason, error.request_id) == (status, "Some Reason", None)
 
 
@@ -148,7 +147,7 @@ STATUSES = {
 def test_every_status_says_in_one_sentence_what_to_do(settings, script, status, meaning):
     what, advice, may_be_done, may_pass = meaning
     script("GET", refusal(status, "Words of the API.\n"))
-    error = fail(Client(replace(settings, retry_timeout=0.1)))
+    error = fail(Client(settings._replace(retry_timeout=0.1)))
     tried = "; tried once, more api_retry_timeout does not allow" if may_pass else ""
     seen = f"{status}, Words of the API, request ID {REQUEST_ID}"
     assert str(error) == f"Could not do the thing: {what} ({seen}); {advice}{tried}."
@@ -334,7 +333,7 @@ class TestWhatIsSent:
         monkeypatch.setattr(
             requests.adapters.HTTPAdapter, "send", lambda _self, request, **_options: sent.append(request) or 1 / 0
         )
-        client = Client(replace(settings, api_key="schlüssel", api_secret="тайна€"))
+        client = Client(settings._replace(api_key="schlüssel", api_secret="тайна€"))
         with pytest.raises(ZeroDivisionError):
             call(client)
         token = base64.b64encode("schlüssel:тайна€".encode()).decode()
@@ -361,7 +360,7 @@ class TestTheEnvironment:
     def test_what_the_user_trusts_wins(self, settings, script, api, environment, verify, used):
         environment.setenv("REQUESTS_CA_BUNDLE", "/their/bundle.pem")
         script("GET", result(1))
-        call(Client(replace(settings, verify=verify)))
+        call(Client(settings._replace(verify=verify)))
         assert api.requests[0][1]["verify"] == used
 
     def test_proxies_are_used(self, client, script, api, environment):
@@ -374,7 +373,7 @@ class TestTheEnvironment:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
             environment.setenv(name, "http://proxy.example.com:3128")
         script("GET", result(1))
-        call(Client(replace(settings, api_url="http://localhost:8123")))
+        call(Client(settings._replace(api_url="http://localhost:8123")))
         assert not api.requests[0][1]["proxies"]
 
 
@@ -513,7 +512,7 @@ FAULTS = [
 @pytest.mark.parametrize(("fault", "words", "may_be_done", "may_pass"), FAULTS, ids=lambda value: str(value)[:40])
 def test_every_fault_says_in_one_sentence_what_to_do(settings, script, fault, words, may_be_done, may_pass):
     script("GET", fault)
-    error = fail(Client(replace(settings, retry_timeout=0.1)))
+    error = fail(Client(settings._replace(retry_timeout=0.1)))
     assert str(error).startswith(f"Could not do the thing: {words}")
     assert (error.lost, error.passing, error.status) == (may_be_done, may_pass, None)
     assert error.reason
@@ -523,7 +522,7 @@ def test_an_error_chained_in_a_circle_is_diagnosed(settings, script):
     inner, outer = OSError("inner"), requests.exceptions.ConnectionError("outer")
     inner.__context__, outer.__context__ = outer, inner
     script("GET", outer)
-    assert fail(Client(replace(settings, retry_timeout=0.1))).reason == "inner"
+    assert fail(Client(settings._replace(retry_timeout=0.1))).reason == "inner"
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

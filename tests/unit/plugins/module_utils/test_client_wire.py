@@ -12,7 +12,6 @@ import signal
 import socket
 import ssl
 import time
-from dataclasses import replace
 
 import pytest
 import trustme
@@ -62,7 +61,7 @@ def connect(settings, clock):  # noqa: ARG001
 
         def connect(port, scheme="http", host="127.0.0.1", **changes):
             changes = {"timeout": 5, "retry_timeout": 0.1, **changes}
-            client = Client(replace(settings, api_url=f"{scheme}://{host}:{port}", **changes))
+            client = Client(settings._replace(api_url=f"{scheme}://{host}:{port}", **changes))
             clients.callback(client._session.close)
             return client
 

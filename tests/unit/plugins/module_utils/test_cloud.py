@@ -9,7 +9,6 @@ import pytest
 from ansible_collections.clickhouse.cloud.plugins.module_utils import _cloud
 from ansible_collections.clickhouse.cloud.plugins.module_utils._client import ApiError
 from ansible_collections.clickhouse.cloud.plugins.module_utils._cloud import (
-    AssignedRole,
     Cloud,
     Invitation,
     Member,
@@ -28,7 +27,6 @@ from ..records import (
     DAY,
     NOW,
     ORGANIZATION,
-    assigned,
     invitation_record,
     member_record,
     role_record,
@@ -159,7 +157,7 @@ class TestReadingAnInvitation:
         assert self.read(cloud, api, record) == Invitation(
             email=ALICE,
             role="admin",
-            assigned_roles=assigned(ADMIN, BILLING),
+            assigned_roles=(ADMIN, BILLING),
             id=uid(1),
             created_at=timestamp(NOW - DAY),
             expire_at=timestamp(NOW + 6 * DAY),
@@ -180,9 +178,9 @@ class TestReadingAnInvitation:
             ([], ()),
             ("Admin", ()),
             ({"roleId": uid(7)}, ()),
-            ([{"roleId": uid(7).upper()}], (AssignedRole(uid(7)),)),
-            ([{"roleId": "System-Admin", "roleName": "Admin"}], (AssignedRole("System-Admin", "Admin"),)),
-            ([{"roleId": uid(7), "roleName": 5, "roleType": []}], (AssignedRole(uid(7)),)),
+            ([{"roleId": uid(7).upper()}], (Role(uid(7)),)),
+            ([{"roleId": "System-Admin", "roleName": "Admin"}], (Role("System-Admin", "Admin"),)),
+            ([{"roleId": uid(7), "roleName": 5, "roleType": []}], (Role(uid(7)),)),
             # With one that cannot be read, none is known
             ([{"roleId": uid(7)}, {"roleName": "Admin"}], ()),
             ([{"roleId": uid(7)}, {"roleId": ""}], ()),
@@ -260,9 +258,7 @@ class TestOddRecords:
 def test_members(cloud, api):
     api.members(member_record(BOB.upper(), roles=[ADMIN]), {"email": ALICE})
     assert cloud.members() == [
-        Member(
-            BOB, "developer", assigned(ADMIN), user_id="user-1", name="Someone", joined_at=timestamp(NOW - 30 * DAY)
-        ),
+        Member(BOB, "developer", (ADMIN,), user_id="user-1", name="Someone", joined_at=timestamp(NOW - 30 * DAY)),
         Member(ALICE),
     ]
 

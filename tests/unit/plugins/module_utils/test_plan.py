@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import pytest
 from ansible_collections.clickhouse.cloud.plugins.module_utils._cloud import (
-    AssignedRole,
     Holder,
     Invitation,
     Member,
@@ -26,6 +25,7 @@ from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
     plan_absent,
     plan_present,
     plan_purge,
+    predict,
     resolve_roles,
     seen_roles,
 )
@@ -42,7 +42,6 @@ from ..records import (
     HOUR,
     NOW,
     ROLES,
-    assigned,
     timestamp,
     uid,
 )
@@ -52,7 +51,7 @@ NEVER = None
 
 
 def wish(*roles, role=None, email=ALICE):
-    return Holder(email, role, assigned(*roles) if roles else None)
+    return Holder(email, role, roles or None)
 
 
 def invited(*roles, role="developer", email=ALICE, number=1, age=DAY, left=6 * DAY):
@@ -60,7 +59,7 @@ def invited(*roles, role="developer", email=ALICE, number=1, age=DAY, left=6 * D
     return Invitation(
         email=email,
         role=role,
-        assigned_roles=assigned(*roles) if roles else None,
+        assigned_roles=roles or None,
         id=uid(number),
         created_at=timestamp(NOW - age) if age is not None else None,
         expire_at=timestamp(NOW + left) if left is not None else None,
@@ -72,7 +71,7 @@ def late(*roles, **fields):
 
 
 def joined(*roles, role="developer", email=ALICE):
-    return Member(email, role, assigned(*roles) if roles else None)
+    return Member(email, role, roles or None)
 
 
 def silent(*roles, **fields):
@@ -325,6 +324,13 @@ def test_members_matter_only_for_who_has_no_live_invitation(found, wished, asks)
     assert step.invites_a_newcomer is asks
 
 
+def test_prediction_is_the_plan():
+    (step,) = plan_present([wish(DEVELOPER)], [], [], AT_EXPIRY, NOW)
+    outcome = predict(step)
+    assert (outcome.action, outcome.changed, outcome.invitation) == ("created", True, step.invitation)
+    assert outcome.error is None
+
+
 # found | what is done, which are deleted, which is shown
 ABSENT = {
     "nobody": ([], "absent", [], None),
@@ -366,7 +372,7 @@ DIFFS = {
     "replaced by role": ([invited()], wish(role="admin"), {"role": "developer"}, {"role": "admin"}),
     "replaced, ID alone known": (
         [invited(ADMIN)],
-        Holder(ALICE, None, (AssignedRole(uid(9)),)),
+        Holder(ALICE, None, (Role(uid(9)),)),
         {"roles": ["Admin"]},
         {"roles": [uid(9)]},
     ),
@@ -410,7 +416,7 @@ NAMESAKE = Role(uid(0xC3), ADMIN.id, "custom")
 )
 def test_roles_are_found(names, roles, found):
     found = roles[:1] if found == "first" else found
-    assert resolve_roles(names, roles, {}) == assigned(*found)
+    assert resolve_roles(names, roles, {}) == tuple(found)
 
 
 @pytest.mark.parametrize(
@@ -459,7 +465,7 @@ CONFIRMED = {
     "a role by its name": ([invited(DEVELOPER)], wish(ADMIN), AT_EXPIRY, False),
     "a role by its ID": (
         [invited(DEVELOPER)],
-        Holder(ALICE, None, (AssignedRole(ADMIN.id),)),
+        Holder(ALICE, None, (Role(ADMIN.id),)),
         AT_EXPIRY,
         True,
     ),
@@ -474,14 +480,14 @@ def test_nothing_live_is_revoked_for_roles_that_nobody_has_seen(found, wished, r
     assert (confirmed.delete, confirmed.action) == (step.delete, step.action)
     assert confirmed.diff()["before"] == step.diff()["before"]
     if asked:
-        assert confirmed.wish == Holder(ALICE, wished.role, assigned(ADMIN))
-        assert confirmed.invitation == Invitation(ALICE, wished.role, assigned(ADMIN))
+        assert confirmed.wish == Holder(ALICE, wished.role, (ADMIN,))
+        assert confirmed.invitation == Invitation(ALICE, wished.role, (ADMIN,))
         assert not confirmed.needs_confirmed_roles
 
 
 def test_a_renewed_invitation_keeps_the_roles_that_are_known_to_be_there():
     (step,) = plan_present([wish(role="developer")], [invited(DEVELOPER, left=HOUR)], [], DAY, NOW)
-    assert step.wish == Holder(ALICE, "developer", assigned(DEVELOPER))
+    assert step.wish == Holder(ALICE, "developer", (DEVELOPER,))
 
 
 @pytest.mark.parametrize(
@@ -493,7 +499,7 @@ def test_a_renewed_invitation_keeps_the_roles_that_are_known_to_be_there():
             "role: the organization has no system role 'developer'; use roles, of Admin, Developer.",
         ),
         (
-            Holder(ALICE, None, (AssignedRole(uid(7)),)),
+            Holder(ALICE, None, (Role(uid(7)),)),
             [ADMIN],
             f"roles: the organization has no role {uid(7)!r}; its roles are: Admin.",
         ),
@@ -511,8 +517,8 @@ def test_ids_alone_take_their_names_from_invitations_seen():
     seen = seen_roles([invited(DEVELOPER, ANALYST), invited(), silent()])
     assert set(seen) == {DEVELOPER.id, ANALYST.id}
     assert resolve_roles([DEVELOPER.id.upper(), uid(9)], None, seen) == (
-        AssignedRole(uid(9)),
-        AssignedRole(DEVELOPER.id, "Developer", "system"),
+        Role(uid(9)),
+        Role(DEVELOPER.id, "Developer", "system"),
     )
 
 
@@ -544,7 +550,7 @@ class TestFold:
         (invited(role="admin"), "admin"),
         (silent(role="admin"), "admin"),
         (invited(role=None), "no role"),
-        (Holder(ALICE, None, (AssignedRole(uid(9)),)), uid(9)),
+        (Holder(ALICE, None, (Role(uid(9)),)), uid(9)),
     ],
 )
 def test_describe(holder, words):

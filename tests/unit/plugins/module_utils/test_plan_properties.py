@@ -19,13 +19,13 @@ from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ..records import ALICE, BOB, CAROL, DAVE, DAY, NOW, ROLES, assigned, timestamp, uid
+from ..records import ALICE, BOB, CAROL, DAVE, DAY, NOW, ROLES, timestamp, uid
 
 PEOPLE = [ALICE, BOB, CAROL, DAVE]
 LIFETIME = 7 * DAY
 
 people = st.sampled_from(PEOPLE)
-role_sets = st.lists(st.sampled_from(ROLES), min_size=1, max_size=3, unique=True).map(lambda roles: assigned(*roles))
+role_sets = st.lists(st.sampled_from(ROLES), min_size=1, max_size=3, unique=True).map(tuple)
 older_roles = st.sampled_from(["admin", "developer"])
 moments = st.none() | st.integers(-10 * 24, 10 * 24).map(lambda hours: timestamp(NOW + timedelta(hours=hours)))
 
