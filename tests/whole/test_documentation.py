@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import jsonschema
 import pytest
+import yaml
 from whole.documented import check_documented, returned, schema
 
 ANN, BOB = "ann@example.com", "bob@example.com"
+ROOT = Path(__file__).resolve().parents[2]
 MODULES = ("invitation", "invitation_info", "invitations")
 VALUES = [(module, name) for module in MODULES for name in returned(module)]
 
@@ -21,6 +25,12 @@ def fields(value):
 
 def records(sample):
     return sample if isinstance(sample, list) else [sample]
+
+
+def test_every_module_is_in_the_action_group_once():
+    runtime = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())
+    assert runtime["action_groups"]["all"] == sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
+    assert tuple(runtime["action_groups"]["all"]) == MODULES
 
 
 @pytest.mark.parametrize(("module", "name"), VALUES)
