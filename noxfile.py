@@ -30,8 +30,10 @@ CELLS = [
     ("2.19", "3.11"),
     ("2.20", "3.12"),
     ("2.20", "3.13"),
+    ("2.20", "3.14"),
     ("2.21", "3.12"),
     ("2.21", "3.13"),
+    ("2.21", "3.14"),
 ]
 AVAILABLE = [cell for cell in CELLS if shutil.which(f"python{cell[1]}")] or CELLS
 OLDEST, NEWEST = AVAILABLE[0], AVAILABLE[-1]
