@@ -15,6 +15,7 @@ MAX_BYTES = 200_000
 # Files, and folders with whatever is in them.
 CONTENTS = {
     "CHANGELOG.md",
+    "COPYING",
     "FILES.json",
     "LICENSES",
     "MANIFEST.json",
