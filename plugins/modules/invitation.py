@@ -77,6 +77,20 @@ EXAMPLES = r"""
     role: developer
     renew_before: never
 
+- name: Invite with a key from a vault, to an organization that is named
+  clickhouse.cloud.invitation:
+    api_key: "{{ vault_clickhouse_key }}"
+    api_secret: "{{ vault_clickhouse_secret }}"
+    organization_id: "{{ clickhouse_organization_id }}"
+    email: carol@example.com
+    roles: [Developer]
+  register: carol
+
+- name: Say so if that sent an email
+  ansible.builtin.debug:
+    msg: Carol was sent an email.
+  when: carol.action in ['created', 'replaced', 'renewed']
+
 - name: Revoke an invitation
   clickhouse.cloud.invitation:
     email: alice@example.com
@@ -192,7 +206,7 @@ diff:
     before: {}
     after: {email: alice@example.com, roles: [Developer]}
 api:
-  description: What the task took of the API.
+  description: How many API requests the task made, and how long it waited.
   returned: always, once the options were found to be right
   type: dict
   sample:

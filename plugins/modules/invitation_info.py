@@ -15,8 +15,8 @@ description:
   - Whether the API still lists an invitation that has expired is not documented.
 extends_documentation_fragment:
   - clickhouse.cloud.cloud
-  - clickhouse.cloud.attributes
   - clickhouse.cloud.attributes.info_module
+  - clickhouse.cloud.attributes
 options:
   invitation_id:
     description:
@@ -154,7 +154,7 @@ members:
       description: When the person joined, as the API writes it.
       type: str
 api:
-  description: What the task took of the API.
+  description: How many API requests the task made, and how long it waited.
   returned: always, once the options were found to be right
   type: dict
   sample:

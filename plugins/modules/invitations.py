@@ -149,8 +149,7 @@ changes:
       type: dict
     error:
       description:
-        - What went wrong, where the action is V(failed). As the RV(error) of the whole task, and the message in
-          C(msg).
+        - What went wrong, where the action is V(failed). The keys of RV(error), and C(msg), the message.
       type: dict
 members:
   description: Email addresses of the people of the roster who have joined already.
@@ -184,7 +183,7 @@ diff:
       before: {}
       after: {email: alice@example.com, roles: [Developer]}
 api:
-  description: What the task took of the API.
+  description: How many API requests the task made, and how long it waited.
   returned: always, once the options were found to be right
   type: dict
   sample:
