@@ -20,7 +20,8 @@ attributes:
     support: full
   idempotent:
     description:
-      - When run twice in a row outside check mode, with the same arguments, the second invocation changes nothing.
+      - When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
+      - This assumes that the system controlled/queried by the module has not changed in a relevant way.
     support: full
   platform:
     description: Target operating systems that can be operated against.

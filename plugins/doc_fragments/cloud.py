@@ -14,13 +14,15 @@ options:
     description:
       - Key ID of a ClickHouse Cloud API key, which needs the permission C(control-plane:organization:manage).
       - Where it is not set or empty, the first non-empty of the environment variables E(CLICKHOUSE_CLOUD_API_KEY) and
-        E(CLICKHOUSE_TOKEN_KEY) is taken, on the host that runs the module. This is needed from either source.
+        E(CLICKHOUSE_TOKEN_KEY) is taken, on the host that runs the module.
+      - Required, as an option or in the environment.
     type: str
   api_secret:
     description:
       - Secret of the API key.
       - Where it is not set or empty, the first non-empty of E(CLICKHOUSE_CLOUD_API_SECRET) and
-        E(CLICKHOUSE_TOKEN_SECRET) is taken, on the host that runs the module. This is needed from either source.
+        E(CLICKHOUSE_TOKEN_SECRET) is taken, on the host that runs the module.
+      - Required, as an option or in the environment.
     type: str
   organization_id:
     description:
@@ -41,7 +43,7 @@ options:
     default: 30
   api_retry_timeout:
     description:
-      - Longest time in seconds that one call goes on being retried without getting through.
+      - Longest time in seconds that one call is retried before the task fails.
     type: float
     default: 120
   validate_certs:
@@ -51,12 +53,14 @@ options:
     default: true
   ca_path:
     description:
-      - CA bundle to trust, on the host that runs the module, rather than the ones that it trusts anyway.
+      - CA bundle to trust, on the host that runs the module, instead of its default CAs.
     type: path
 requirements:
+  - python >= 3.9
   - requests >= 2.28
 notes:
-  - The environment is that of the host which runs the module. Keys are passed to a local run most simply through it.
+  - The environment is that of the host which runs the module. For runs on localhost it is the simplest way to pass
+    the key.
   - ClickHouse Cloud takes 10 requests in 10 seconds for each API key. Modules wait as long as it asks them to, within
     O(api_retry_timeout).
 """
@@ -64,6 +68,11 @@ notes:
     # What a module that writes has besides.
     WRITING = r"""
 options: {}
+attributes:
+  idempotent:
+    details:
+      - Time counts as a change. An invitation that expires between two runs is sent anew, unless
+        O(renew_before=never).
 notes:
   - Let only one task at a time write for an organization, for example with C(run_once). Two at the same moment may
     both invite a person.
