@@ -66,6 +66,22 @@ def _run(contestant: Contestant, environment: Mapping[str, str]) -> Cost:
     return Cost(seconds, usage.ru_maxrss / 1024)
 
 
+# A module can hardly do less that asks the API with requests.
+REQUESTS_GET = """
+import requests
+from ansible.module_utils.basic import AnsibleModule
+
+def main():
+    options = {"url": {"type": "str"}, "user": {"type": "str"}, "password": {"type": "str", "no_log": True}}
+    module = AnsibleModule(argument_spec=options)
+    answer = requests.get(module.params["url"], auth=(module.params["user"], module.params["password"]), timeout=30)
+    module.exit_json(found=len(answer.json()["result"]))
+
+if __name__ == "__main__":
+    main()
+"""
+
+
 class Ways:
     """The ways to do the jobs, as commands."""
 
@@ -94,6 +110,14 @@ class Ways:
     def uri_get(self) -> list[str]:
         """List the invitations by hand."""
         return self.task(**{"ansible.builtin.uri": {"url": self._invitations, **self._headers}})
+
+    def requests_get(self) -> list[str]:
+        """List the invitations with a module of its own beside the playbook, outside any collection."""
+        library = self._folder / "library"
+        library.mkdir()
+        (library / "requests_get.py").write_text(REQUESTS_GET)
+        options = {"url": self._invitations, "user": self._simulator.key, "password": self._simulator.secret}
+        return self.task(requests_get=options)
 
     def uri_loop(self, emails: Sequence[str]) -> list[str]:
         """Invite by hand, without looking first."""
