@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ._client import ApiError, backoff
@@ -35,7 +36,7 @@ def apply(cloud: Cloud, steps: Iterable[Step]) -> list[Outcome]:
             outcome = Outcome(step, "failed", changed=False, error=_not_attempted(stopped))
         else:
             outcome = _carry_out(cloud, step)
-            stopped = outcome.error if outcome.error and not outcome.error.refused else None
+            stopped = outcome.error if outcome.error and outcome.error.general else None
         outcomes.append(outcome)
     if stopped is None or not stopped.passing:
         outcomes = _reconsider(cloud, outcomes)
@@ -130,7 +131,7 @@ def _put_back(cloud: Cloud, failed: Outcome, error: ApiError, before: Invitation
         error.add(f"{earlier} was revoked")
         return failed
     if error.refused:
-        failed = _reconsider(cloud, [failed])[0]
+        failed = _reconsider(cloud, [failed])[0]._replace(reconsidered=True)
         if failed.error is None or failed.invitation:
             return failed
     roles = Holder(before.email, None if before.assigned_roles else before.role, before.assigned_roles)
@@ -157,7 +158,8 @@ def _reconsider(cloud: Cloud, outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 def _is_refusal(outcome: Outcome) -> bool:
     error = outcome.error
-    return error is not None and error.refused and error.method == "POST" and outcome.invitation is None
+    settled = outcome.reconsidered or outcome.invitation is not None
+    return error is not None and error.refused and error.method == "POST" and not settled
 
 
 def _look_meanwhile(cloud: Cloud, steps: Sequence[Step]) -> dict[str, Invitation | Member]:
@@ -215,14 +217,8 @@ def _other_roles(cloud: Cloud, wish: Holder, invitation: Invitation) -> ApiError
 
 
 def _not_attempted(stopped: ApiError) -> ApiError:
-    return ApiError(
-        "Not attempted after an earlier failure",
-        method=stopped.method,
-        path=stopped.path,
-        reason=f"not attempted after: {stopped.reason}",
-        status=stopped.status,
-        request_id=stopped.request_id,
-    )
+    sentence, reason = "Not attempted after an earlier failure", f"not attempted after: {stopped.reason}"
+    return replace(stopped, sentence=sentence, reason=reason)
 
 
 def _explain_moved(cloud: Cloud, outcomes: Iterable[Outcome]) -> None:

@@ -11,19 +11,16 @@ import json
 import math
 import random
 import signal
-import socket
-import ssl
 import time
 import traceback
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
 
 REQUESTS_IMPORT_ERROR: str | None = None
 try:
     import requests
-    import urllib3.connection
     import urllib3.exceptions
 except ImportError:
     REQUESTS_IMPORT_ERROR = traceback.format_exc()
@@ -34,7 +31,6 @@ if TYPE_CHECKING:
 
 OLDEST_REQUESTS = (2, 28)
 USER_AGENT = "ansible-collection-clickhouse.cloud"
-MANAGE_PERMISSION = "control-plane:organization:manage"
 
 # An organization with 20,000 invitations answers with less than 10 MB.
 LARGEST_ANSWER = 64 * 1024 * 1024
@@ -66,6 +62,7 @@ class Settings(NamedTuple):
     secret_origin: str
 
 
+@dataclass(eq=False)
 class ApiError(Exception):
     """A call that did not succeed; as text, one sentence for the person at the terminal.
 
@@ -74,52 +71,37 @@ class ApiError(Exception):
     ``wait``: the seconds that the API asked to wait, where it did. ``repeated``: an earlier try of this call was lost.
     """
 
-    def __init__(
-        self,
-        sentence: str,
-        *,
-        method: str,
-        path: str,
-        reason: str,
-        status: int | None = None,
-        request_id: str | None = None,
-        lost: bool = False,
-        passing: bool = False,
-        wait: float | None = None,
-    ) -> None:
-        super().__init__(sentence)
-        self.method = method
-        self.path = path
-        self.reason = reason
-        self.status = status
-        self.request_id = request_id
-        self.lost = lost
-        self.passing = passing
-        self.wait = wait
-        self.repeated = False
-        self._clauses = [sentence]
+    sentence: str
+    reason: str
+    method: str | None = None
+    path: str | None = None
+    status: int | None = None
+    request_id: str | None = None
+    lost: bool = False
+    passing: bool = False
+    wait: float | None = None
+    repeated: bool = False
 
     def add(self, clause: str) -> None:
         """Append a clause to the sentence: what was tried, what follows from the failure."""
-        self._clauses.append(clause)
+        self.sentence += f"; {clause}"
 
     def __str__(self) -> str:
-        return "; ".join(self._clauses) + "."
+        return f"{self.sentence}."
 
     @property
     def refused(self) -> bool:
         """The API understood this one request and would not carry it out; others may well succeed."""
         return self.status is not None and 400 <= self.status < 500 and self.status not in (401, 403, 429)
 
+    @property
+    def general(self) -> bool:
+        """Other calls are bound to fail alike: the key is refused, or the API stays out of reach."""
+        return not self.refused and (self.lost or self.passing or self.status in (None, 401, 403))
+
     def as_result(self) -> dict[str, Any]:
         """The ``error`` of a failed task."""
-        return {
-            "status": self.status,
-            "reason": self.reason,
-            "request_id": self.request_id,
-            "method": self.method,
-            "path": self.path,
-        }
+        return {name: getattr(self, name) for name in ("status", "reason", "request_id", "method", "path")}
 
 
 class Client:
@@ -200,9 +182,12 @@ class Client:
             ):
                 content = _read(response)
         # requests raises TypeError for some addresses of proxies.
-        except (_DeadlinePassed, OSError, TypeError, ValueError, urllib3.exceptions.HTTPError) as error:
+        except (DeadlinePassed, OSError, TypeError, ValueError, urllib3.exceptions.HTTPError) as error:
+            # Most runs need no words for failures, nor the time to compile them.
+            from ._faults import diagnose  # noqa: PLC0415
+
             self._session.close()
-            fault = _diagnose(error, self.settings)
+            fault = diagnose(error, self.settings)
             raise ApiError(
                 f"Could not {purpose}: {fault.what}; {fault.advice}",
                 method=method,
@@ -223,10 +208,12 @@ class Client:
         if succeeded and told and ("result" in told or method == "DELETE"):
             return told.get("result")
 
+        from ._faults import explain  # noqa: PLC0415
+
         reason = printable(told.get("error")) or printable(response.reason) or "no reason given"
         request_id = printable(told.get("requestId"))
         asked = wait_asked(response.headers) if status == 429 else None
-        what, advice = self._explain(status, asked)
+        what, advice = explain(status, self.settings, asked)
         seen = ", ".join(str(part) for part in (status, reason, request_id and f"request ID {request_id}") if part)
         raise ApiError(
             f"Could not {purpose}: {what} ({seen}); {advice}",
@@ -239,30 +226,6 @@ class Client:
             passing=status == 429 or status in PASSING_STATUSES,
             wait=asked,
         )
-
-    def _explain(self, status: int, asked: float | None) -> tuple[str, str]:
-        """Say what a status means and what to do about it."""
-        key, secret = self.settings.key_origin, self.settings.secret_origin
-        known = {
-            401: ("ClickHouse Cloud refused the API key", f"check the key, from {key}, and its secret, from {secret}"),
-            403: ("the API key lacks a permission", f"give it {MANAGE_PERMISSION}, or use a key that has it"),
-            404: (
-                "ClickHouse Cloud found no such organization",
-                "check organization_id, that the key belongs to it, and api_url",
-            ),
-            429: (
-                f"ClickHouse Cloud's rate limit for the API key is reached{f', wait {asked:g} s' if asked else ''}",
-                "run again later, run fewer jobs at a time on this key, or raise api_retry_timeout",
-            ),
-        }
-        by_class = {
-            2: ("the answer is not one of ClickHouse Cloud's", "check api_url and any proxy on the way"),
-            3: ("the answer is a redirect, which is not followed", "check api_url"),
-            4: ("ClickHouse Cloud refused it", "correct what it names and run again"),
-            5: ("ClickHouse Cloud or a gateway before it is in trouble", "run again later"),
-        }
-        odd = ("the answer has a status that is not known", "check api_url and any proxy on the way")
-        return known.get(status) or by_class.get(status // 100, odd)
 
 
 def requests_version() -> tuple[int, ...]:
@@ -306,16 +269,8 @@ def printable(value: object) -> str | None:
     return text.rstrip(".") or None
 
 
-class _DeadlinePassed(BaseException):
+class DeadlinePassed(BaseException):
     """Raised by the timer wherever the code then is; no library's own handlers are to catch it."""
-
-
-class _CutOff(OSError):
-    """The connection ended before the body did."""
-
-
-class _TooLong(ValueError):
-    """The body has no end that is worth waiting for."""
 
 
 @contextlib.contextmanager
@@ -323,7 +278,7 @@ def _deadline(seconds: float) -> Iterator[None]:
     """Interrupt what runs inside after so many seconds: socket timeouts only bound the gap between two bytes."""
 
     def strike(_signum: int, _frame: FrameType | None) -> None:
-        raise _DeadlinePassed
+        raise DeadlinePassed
 
     before = signal.signal(signal.SIGALRM, strike)
     signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -340,10 +295,11 @@ def _read(response: requests.Response) -> bytes:
     for chunk in response.iter_content(64 * 1024):
         content += chunk
         if len(content) > LARGEST_ANSWER:
-            raise _TooLong(f"the answer is longer than {LARGEST_ANSWER // 1024 // 1024} MiB")
+            longest = f"{LARGEST_ANSWER // 1024 // 1024} MiB"
+            raise requests.exceptions.ContentDecodingError(f"the answer is longer than {longest}")
     body = bytes(content)
     if _is_cut_off(response, body):
-        raise _CutOff("the answer was cut off")
+        raise requests.exceptions.ConnectionError("the answer was cut off")
     return body
 
 
@@ -363,103 +319,6 @@ def _parse(body: bytes) -> object:
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
-
-
-class _Fault(NamedTuple):
-    """What kept an answer from coming."""
-
-    what: str
-    advice: str
-    lost: bool = True
-    passing: bool = True
-    reason: str = ""
-
-
-def _diagnose(error: BaseException, settings: Settings) -> _Fault:
-    """Say what went wrong below HTTP, what to do about it, and whether the request can have arrived."""
-    causes = list(_causes(error))
-    host = urlsplit(settings.api_url).netloc
-    reason = printable(str(causes[-1])) or type(causes[-1]).__name__
-    slow = f"no whole answer from {host} within {settings.timeout:g} s"
-    unknown_host = any(isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME for cause in causes)
-    broken = f"the connection to {host} broke ({reason})"
-    check_address = "check api_url and any proxy on the way"
-    check_trust = "check api_url, ca_path and the variable REQUESTS_CA_BUNDLE where the module runs"
-    faults: tuple[tuple[tuple[type[BaseException], ...], _Fault], ...] = (
-        (
-            # The second is how older releases of urllib3 say that the certificate is another host's.
-            (ssl.SSLCertVerificationError, urllib3.connection.CertificateError),  # type: ignore[attr-defined]
-            _Fault(
-                f"the certificate of {host} is not trusted ({reason})",
-                "name the CA bundle to trust in ca_path or, where that risk is understood, set validate_certs to false",
-                lost=False,
-                passing=False,
-            ),
-        ),
-        ((requests.exceptions.ConnectTimeout,), _Fault(slow, "raise api_timeout or run again later", lost=False)),
-        ((requests.exceptions.Timeout, _DeadlinePassed), _Fault(slow, "raise api_timeout or run again later")),
-        (
-            (requests.exceptions.ProxyError,),
-            _Fault(
-                f"the proxy did not let it through ({reason})",
-                "check the proxy variables where the module runs",
-                passing="Tunnel connection failed: 4" not in reason,
-            ),
-        ),
-        (
-            (socket.gaierror,),
-            _Fault(
-                f"there is no host {host} that can be found ({reason})",
-                "check api_url and the name service where the module runs",
-                lost=False,
-                passing=not unknown_host,
-            ),
-        ),
-        ((ConnectionRefusedError,), _Fault(f"{host} refused the connection", check_address, lost=False)),
-        (
-            (
-                requests.exceptions.InvalidURL,
-                requests.exceptions.InvalidProxyURL,
-                requests.exceptions.InvalidSchema,
-                urllib3.exceptions.LocationParseError,
-            ),
-            _Fault(f"the address cannot be used ({reason})", check_address, lost=False, passing=False),
-        ),
-        (
-            (_TooLong, requests.exceptions.ContentDecodingError, requests.exceptions.InvalidHeader),
-            _Fault(f"the answer cannot be read ({reason})", check_address, passing=False),
-        ),
-        (
-            (urllib3.exceptions.NewConnectionError,),
-            _Fault(f"no connection to {host} ({reason})", "check the network where the module runs", lost=False),
-        ),
-        (
-            (ssl.SSLEOFError, ssl.SSLZeroReturnError),
-            _Fault(broken, "run again later"),
-        ),
-        ((ssl.SSLError,), _Fault(f"no secure connection to {host} ({reason})", check_trust, passing=False)),
-        (
-            (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, _CutOff),
-            _Fault(broken, "run again later"),
-        ),
-        ((BaseException,), _Fault(f"the request could not be made ({reason})", check_trust, passing=False)),
-    )
-    fault = next(fault for kinds, fault in faults if any(isinstance(cause, kinds) for cause in causes))
-    return fault._replace(reason=reason)
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and what it was raised from or wraps, outermost first, the root cause last."""
-    seen: list[BaseException] = []
-    todo = [error]
-    while todo:
-        cause = todo.pop(0)
-        if any(cause is other for other in seen):
-            continue
-        seen.append(cause)
-        yield cause
-        nested = (*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__)
-        todo.extend(item for item in nested if isinstance(item, BaseException))
 
 
 def _http_date(value: str | None) -> datetime | None:

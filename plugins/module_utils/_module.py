@@ -9,9 +9,9 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import sys
 import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, NoReturn
 from urllib.parse import quote, quote_plus
 from urllib.request import getproxies
@@ -123,8 +123,8 @@ def _settings(module: AnsibleModule) -> tuple[Settings, str | None]:
     if missing:
         places = " and ".join(f"{option} ({' or '.join(ENVIRONMENT[option])})" for option in missing)
         raise OptionError(f"Missing: {places}; set it as an option, or as a variable on the host that runs the module.")
-    if ca_path and not Path(ca_path).exists():
-        raise OptionError(f"ca_path: there is nothing at {ca_path} on the host that runs the module.")
+    if ca_path and not os.access(ca_path, os.R_OK):
+        raise OptionError(f"ca_path: nothing can be read at {ca_path} on the host that runs the module.")
     organization_id, origin = found["organization_id"]
     settings = Settings(
         api_key=key,
@@ -168,8 +168,8 @@ def _keep_out_of_sight(module: AnsibleModule, key: str, secret: str, url: str) -
     module.no_log_values.update((token, *_spellings(key), *_spellings(secret)))
     if "@" in url:
         module.no_log_values.add(url)
-    # An error may quote a proxy's address, with the password for it.
-    module.no_log_values.update(proxy.rpartition("@")[0].rpartition("//")[2] for proxy in getproxies().values())
+    for proxy in getproxies().values():
+        module.no_log_values.update(_proxy_passwords(proxy))
     # A blank option would have Ansible mask every blank.
     module.no_log_values = {value for value in module.no_log_values if value.strip()}
 
@@ -183,6 +183,12 @@ def _spellings(value: str) -> set[str]:
     return spellings | {printable(spelling) or "" for spelling in spellings}
 
 
+def _proxy_passwords(proxy: str) -> set[str]:
+    """The password in a proxy's address, also as errors quote it who take a part of it for the host's name."""
+    user, colon, password = proxy.rpartition("@")[0].split("//", 1)[-1].partition(":")
+    return {password, f"{user}:{re.split('[/?#]', password)[0]}"} if colon else set()
+
+
 def _fault(reason: str) -> dict[str, Any]:
     """The ``error`` of a failure that no call led to."""
-    return {"status": None, "reason": reason, "request_id": None, "method": None, "path": None}
+    return ApiError(reason, reason).as_result()

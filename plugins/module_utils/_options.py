@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import math
 import re
@@ -20,6 +21,9 @@ _DURATION = re.compile(r"(?=.)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.
 
 # RFC 5321, 4.5.3.1: a path of 256 octets, less its angle brackets.
 LONGEST_EMAIL = 254
+
+# Eleven days. With more, timers and sockets overflow.
+LONGEST_TIME = 1e6
 
 
 class OptionError(ValueError):
@@ -61,7 +65,7 @@ def seconds(value: float, option: str) -> float:
     """Check a number of seconds: finite and positive."""
     if not math.isfinite(value) or value <= 0:
         raise OptionError(f"{option}: {value} is not a finite, positive number of seconds.")
-    return value
+    return min(value, LONGEST_TIME)
 
 
 def duration(value: str, option: str) -> timedelta | None:
@@ -70,12 +74,10 @@ def duration(value: str, option: str) -> timedelta | None:
     if text == "never":
         return None
     match = _DURATION.fullmatch("0s" if text == "0" else text)
-    try:
-        days, hours, minutes, secs = (int(part or 0) for part in match.groups()) if match else (-1,) * 4
-        if days >= 0:
+    with contextlib.suppress(OverflowError, ValueError):
+        if match:
+            days, hours, minutes, secs = (int(part or 0) for part in match.groups())
             return timedelta(days=days, hours=hours, minutes=minutes, seconds=secs)
-    except (OverflowError, ValueError):
-        pass
     raise OptionError(f"{option}: {value!r} is not a duration such as 36h, 2d, 90m or 1d12h, nor 'never'.")
 
 

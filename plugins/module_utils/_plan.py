@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ._client import ApiError
 
 ACTIONS = ("created", "unchanged", "replaced", "renewed", "deleted", "absent", "member", "expired")
-WRITING_ACTIONS = frozenset({"created", "replaced", "renewed", "deleted"})
 
 _END_OF_TIME = datetime.max.replace(tzinfo=timezone.utc)
 
@@ -44,7 +43,7 @@ class Step(NamedTuple):
     @property
     def writes(self) -> bool:
         """Whether this changes anything."""
-        return self.action in WRITING_ACTIONS
+        return bool(self.delete or self.wish)
 
     @property
     def invites_a_newcomer(self) -> bool:
@@ -53,19 +52,20 @@ class Step(NamedTuple):
 
     @property
     def needs_confirmed_roles(self) -> bool:
-        """Whether a live invitation is to make room for one with roles that the API may not know, or no longer take.
+        """Whether an invitation is to make room for one with roles that the API may not know, or no longer take.
 
         Only an API that tells no assigned roles is sure to take ``role``.
         """
-        if self.wish is None or self.before is None:
+        makes_room = self.before or latest(self.delete)
+        if self.wish is None or makes_room is None:
             return False
         if self.wish.assigned_roles is None:
-            return self.before.assigned_roles is not None
+            return makes_room.assigned_roles is not None
         return any(role.type is None for role in self.wish.assigned_roles)
 
     def diff(self) -> dict[str, Any]:
         """The change as ``--diff`` shows it."""
-        by_role = self.wish is not None and self.wish.role is not None
+        by_role = self.wish is not None and not self.wish.assigned_roles
         before = _shown(self.before, by_role) if self.before else {}
         after = _shown(self.wish, by_role) if self.wish else {} if self.writes else before
         return {"before": before, "after": after}
@@ -80,6 +80,7 @@ class Outcome(NamedTuple):
     invitation: Invitation | None = None
     member: Member | None = None
     error: ApiError | None = None
+    reconsidered: bool = False
 
 
 def predict(step: Step) -> Outcome:
@@ -105,13 +106,7 @@ def plan_present(
 def plan_absent(emails: Iterable[str], invitations: Iterable[Invitation]) -> list[Step]:
     """Plan that these people have no invitation left."""
     theirs = _by_email(invitations)
-    return [_plan_revocation(email, theirs.get(email, ())) for email in emails]
-
-
-def plan_purge(kept: Iterable[str], invitations: Iterable[Invitation]) -> list[Step]:
-    """Plan that nobody but these people has an invitation."""
-    keep = set(kept)
-    return [_plan_revocation(email, theirs) for email, theirs in _by_email(invitations).items() if email not in keep]
+    return [_plan_revocation(email, theirs.get(email, ())) for email in dict.fromkeys(emails)]
 
 
 def resolve_roles(names: Sequence[str], roles: Sequence[Role] | None, seen: Mapping[str, Role]) -> tuple[Role, ...]:
@@ -203,7 +198,7 @@ def role_list(roles: Iterable[Role]) -> str:
 
 def latest(invitations: Iterable[Invitation]) -> Invitation | None:
     """The invitation that lives longest."""
-    return max(invitations, key=lambda invitation: parse_timestamp(invitation.expire_at) or _END_OF_TIME, default=None)
+    return max(invitations, key=_end, default=None)
 
 
 def _plan_person(
@@ -222,12 +217,13 @@ def _plan_person(
     unclear = [invitation for invitation, fitting in judged if fitting is None]
     stands = latest(content or unclear)
     if not stands:
-        return _inviting(Step(wish.email, "replaced", delete=tuple(theirs), before=latest(live)), wish)
+        before = max(live, key=_end)
+        return _inviting(Step(wish.email, "replaced", delete=_leaving_last(before, theirs), before=before), wish)
     due, warnings = _is_due(stands, renew_before, now)
     if due:
         same_roles = stands.assigned_roles if content else None
         return _inviting(
-            Step(wish.email, "renewed", delete=tuple(theirs), before=stands),
+            Step(wish.email, "renewed", delete=_leaving_last(stands, theirs), before=stands),
             replace(wish, assigned_roles=same_roles or wish.assigned_roles),
         )
     if not content:
@@ -235,6 +231,15 @@ def _plan_person(
     others = tuple(_other_invitation(other) for other, fitting in judged if fitting is False)
     warnings = (*warnings, *others)
     return Step(wish.email, "unchanged", before=stands, invitation=stands, warnings=warnings)
+
+
+def _end(invitation: Invitation) -> datetime:
+    return parse_timestamp(invitation.expire_at) or _END_OF_TIME
+
+
+def _leaving_last(before: Invitation, theirs: Iterable[Invitation]) -> tuple[Invitation, ...]:
+    """The order to revoke in: where one of them is refused, the person keeps what they can join with."""
+    return (*(invitation for invitation in theirs if invitation is not before), before)
 
 
 def _inviting(step: Step, wish: Holder) -> Step:

@@ -33,10 +33,10 @@ def result_of_one(kept: Result, now: datetime, diff: bool) -> dict[str, Any]:
         "member": outcome.member.as_result() if outcome.member else None,
         "warnings": list(kept.warnings),
     }
-    if outcome.error:
-        return {**result, "failed": True, "msg": str(outcome.error), "error": outcome.error.as_result()}
     if diff:
         result["diff"] = outcome.step.diff()
+    if outcome.error:
+        return {**result, "failed": True, "msg": str(outcome.error), "error": outcome.error.as_result()}
     return {**result, "action": outcome.action}
 
 

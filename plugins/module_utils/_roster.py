@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ._cloud import Holder, Invitation, is_uuid
+from ._cloud import Holder, is_uuid
 from ._options import OptionError, role_names
 from ._plan import (
     Outcome,
@@ -16,7 +16,6 @@ from ._plan import (
     fold,
     plan_absent,
     plan_present,
-    plan_purge,
     predict,
     resolve_roles,
     seen_roles,
@@ -38,25 +37,16 @@ class Entry(NamedTuple):
     roles: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, email: str, role: str | None, roles: list[str] | None) -> Entry:
-        """Make an entry of what the user wrote.
+    def of(cls, email: str, *levels: Mapping[str, Any]) -> Entry:
+        """Make an entry of what the user wrote, by the first level, the person or the task, that names any roles.
 
-        :raises OptionError: unless it is exactly one of the two, and filled.
+        :raises OptionError: unless that has exactly one of ``role`` and ``roles``, and filled.
         """
+        given = ((level.get("role"), level.get("roles")) for level in levels)
+        role, roles = next((pair for pair in given if pair != (None, None)), (None, None))
         if (role is None) == (roles is None):
             raise OptionError(f"{email}: give exactly one of role and roles.")
-        return cls(email, role, role_names(roles) if roles is not None else ())
-
-    @classmethod
-    def of_person(cls, person: Mapping[str, Any], role: str | None, roles: list[str] | None) -> Entry:
-        """Make an entry of a person on a roster, whose own ``role`` or ``roles`` wins, whichever it is.
-
-        :raises OptionError: unless there is either, and filled.
-        """
-        own_role, own_roles = person.get("role"), person.get("roles")
-        if own_role is None and own_roles is None:
-            return cls.of(person["email"], role, roles)
-        return cls.of(person["email"], own_role, own_roles)
+        return cls(email, role, role_names(roles, f"{email}: roles") if roles is not None else ())
 
 
 class Result(NamedTuple):
@@ -97,7 +87,8 @@ def keep_present(
         known = cloud.roles() if roles is None else roles
         steps = [confirm_roles(step, known) for step in steps]
     if purge:
-        steps += plan_purge((wish.email for wish in wishes), invitations)
+        kept = {wish.email for wish in wishes}
+        steps += plan_absent((each.email for each in invitations if each.email not in kept), invitations)
     return _carry_through(cloud, steps, warnings, check_mode)
 
 
@@ -106,7 +97,7 @@ def keep_absent(cloud: Cloud, emails: Iterable[str], check_mode: bool) -> Result
 
     :raises ApiError: where the organization could not be read.
     """
-    return _carry_through(cloud, plan_absent(dict.fromkeys(emails), cloud.invitations()), [], check_mode)
+    return _carry_through(cloud, plan_absent(emails, cloud.invitations()), [], check_mode)
 
 
 def keep_absent_by_id(cloud: Cloud, invitation_id: str, check_mode: bool) -> Result:
@@ -115,9 +106,8 @@ def keep_absent_by_id(cloud: Cloud, invitation_id: str, check_mode: bool) -> Res
     :raises ApiError: where it could not be read.
     """
     invitation = cloud.invitation(invitation_id)
-    found: list[Invitation] = [invitation] if invitation else []
-    emails = [each.email for each in found] or [""]
-    return _carry_through(cloud, plan_absent(emails, found), [], check_mode)
+    steps = plan_absent([invitation.email], [invitation]) if invitation else plan_absent([""], [])
+    return _carry_through(cloud, steps, [], check_mode)
 
 
 def _carry_through(cloud: Cloud, steps: Sequence[Step], warnings: list[str], check_mode: bool) -> Result:

@@ -278,7 +278,7 @@ def keep_invitation(module: AnsibleModule, cloud: Cloud) -> dict[str, Any]:
     elif options["state"] == "absent":
         kept = keep_absent(cloud, [_options.email(options["email"] or "")], module.check_mode)
     else:
-        entry = Entry.of(_options.email(options["email"] or ""), options["role"], options["roles"])
+        entry = Entry.of(_options.email(options["email"] or ""), options)
         renew_before = _options.duration(options["renew_before"], "renew_before")
         kept = keep_present(cloud, [entry], renew_before, purge=False, check_mode=module.check_mode)
     return result_of_one(kept, cloud.now(), module._diff)

@@ -249,14 +249,17 @@ if TYPE_CHECKING:
 def keep_roster(module: AnsibleModule, cloud: Cloud) -> dict[str, Any]:
     """Keep everyone's invitation as the task says, and return the result."""
     options = module.params
-    people = [{**person, "email": _options.email(person["email"] or "")} for person in options["invitations"] or ()]
+    people = [
+        {**person, "email": _options.email(person["email"] or "", f"invitations[{number}].email")}
+        for number, person in enumerate(options["invitations"] or ())
+    ]
     people += [{"email": email} for email in _options.emails(options["emails"] or [])]
     if options["state"] == "absent":
         if options["purge"]:
             raise _options.OptionError("purge: it goes with state=present only.")
         kept = keep_absent(cloud, [person["email"] for person in people], module.check_mode)
     else:
-        entries = [Entry.of_person(person, options["role"], options["roles"]) for person in people]
+        entries = [Entry.of(person["email"], person, options) for person in people]
         renew_before = _options.duration(options["renew_before"], "renew_before")
         kept = keep_present(cloud, entries, renew_before, options["purge"], module.check_mode)
     return result_of_roster(kept, cloud.now(), module._diff)
@@ -267,12 +270,7 @@ def main() -> None:
     person = {"email": {"type": "str", "required": True}, **ROLE_OPTIONS}
     module = create_module(
         {
-            "invitations": {
-                "type": "list",
-                "elements": "dict",
-                "options": person,
-                "mutually_exclusive": [("role", "roles")],
-            },
+            "invitations": {"type": "list", "elements": "dict", "options": person},
             "emails": {"type": "list", "elements": "str"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             **ROLE_OPTIONS,

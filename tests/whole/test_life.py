@@ -241,7 +241,7 @@ def test_an_expired_invitation_counts_as_none(run, simulator, beside):
     assert result["changed"]
     assert result["action"] == "renewed"
     assert held(simulator, ANN) == [result["invitation"]["id"]]
-    assert result["diff"] == {"before": {}, "after": {"email": ANN, "role": "developer"}}
+    assert result["diff"] == {"before": {}, "after": {"email": ANN, "roles": ["Developer"]}}
     assert run.present()["action"] == "unchanged"
     assert emails_to(simulator) == 2
 
@@ -272,7 +272,7 @@ def test_an_invitation_is_renewed_ahead_of_time_once(run, simulator):
     assert run.present(renew_before="9h")["action"] == "unchanged"
     result = run.present(renew_before="11h")
     assert result["action"] == "renewed"
-    assert result["diff"]["before"] == result["diff"]["after"] == {"email": ANN, "role": "developer"}
+    assert result["diff"]["before"] == result["diff"]["after"] == {"email": ANN, "roles": ["Developer"]}
     assert held(simulator, ANN) == [result["invitation"]["id"]]
     assert run.present(renew_before="11h")["action"] == "unchanged"
     assert emails_to(simulator) == 1

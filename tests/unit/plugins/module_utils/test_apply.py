@@ -262,6 +262,14 @@ class TestPuttingBack:
             " was revoked and could not be put back."
         )
 
+    def test_that_is_refused_too_is_looked_into_once(self, cloud, api):
+        api.delete(1)
+        api.create(refusal(400, "no"), ALICE, roles=[DEVELOPER])
+        reconsiders(api)
+        api.create(refusal(400, "no"), ALICE, roles=[BILLING])
+        (outcome,) = present(cloud, self.OLD)
+        assert (outcome.action, outcome.invitation) == ("failed", None)
+
     def test_that_is_lost_is_not_known(self, cloud, api):
         api.delete(1)
         api.create(refusal(403), ALICE, roles=[DEVELOPER])
@@ -316,6 +324,12 @@ class TestDeleting:
         assert (outcome.action, outcome.changed) == ("failed", False)
         assert "were revoked" not in str(outcome.error)
 
+    def test_the_live_one_is_deleted_last(self, cloud, api):
+        api.delete(2, refusal(403))
+        (outcome,) = present(cloud, invitation_record(roles=[BILLING]), expired_record(number=2))
+        assert (outcome.action, outcome.changed) == ("failed", False)
+        assert outcome.invitation.id == uid(1)
+
     def test_nothing_is_sent_where_the_old_one_could_not_be_deleted(self, cloud, api):
         api.delete(1, refusal(403))
         (outcome,) = present(cloud, invitation_record(roles=[BILLING]))
@@ -359,6 +373,12 @@ class TestARoster:
         api.create(invitation_record(BOB, number=2), BOB, roles=[DEVELOPER])
         api.create(invitation_record(CAROL, number=3), CAROL, roles=[DEVELOPER])
         reconsiders(api)
+        assert [outcome.action for outcome in present(cloud, wishes=wishes)] == ["failed", "created", "created"]
+
+    def test_goes_on_after_other_roles_than_asked_for(self, cloud, api, wishes):
+        api.create(invitation_record(roles=[ADMIN]), ALICE, roles=[DEVELOPER])
+        api.create(invitation_record(BOB, number=2), BOB, roles=[DEVELOPER])
+        api.create(invitation_record(CAROL, number=3), CAROL, roles=[DEVELOPER])
         assert [outcome.action for outcome in present(cloud, wishes=wishes)] == ["failed", "created", "created"]
 
     def test_what_writes_nothing_is_told_even_after_stopping(self, cloud, api, wishes):

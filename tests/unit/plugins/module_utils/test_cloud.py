@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from ansible_collections.clickhouse.cloud.plugins.module_utils import _cloud
-from ansible_collections.clickhouse.cloud.plugins.module_utils._client import ApiError
+from ansible_collections.clickhouse.cloud.plugins.module_utils._client import ApiError, Client
 from ansible_collections.clickhouse.cloud.plugins.module_utils._cloud import (
     Cloud,
     Invitation,
@@ -353,18 +353,39 @@ class TestDeleting:
         api.delete(1, refusal(404))
         assert cloud.delete(self.invitation) is False
 
-    @pytest.mark.parametrize("answer", [Answer(204), Answer(200, b"<html>"), Answer(200, b"[]"), Answer(200, b"")])
-    def test_an_unreadable_success_is_looked_into(self, cloud, api, answer):
+    @pytest.mark.parametrize(
+        "answer", [Answer(204), Answer(200, b"<html>"), Answer(200, b"[]"), Answer(200, b""), Answer(302)]
+    )
+    def test_what_may_have_been_a_success_is_looked_into(self, cloud, api, answer):
         api.delete(1, answer)
         api.get(1, refusal(404))
         api.invitations()
         assert cloud.delete(self.invitation) is True
 
-    def test_an_unreadable_success_that_did_nothing_is_a_failure(self, cloud, api):
-        api.delete(1, Answer(204))
-        api.get(1, invitation_record())
-        with pytest.raises(ApiError, match=r"^Could not revoke the invitation of alice@example\.com"):
+    @pytest.mark.parametrize("look", [result(invitation_record()), refusal(401)], ids=["still there", "none"])
+    def test_an_unreadable_success_that_did_nothing_is_a_failure(self, cloud, api, look):
+        api.delete(1, Answer(200, b"<html>"))
+        api.get(1, look)
+        with pytest.raises(
+            ApiError,
+            match=r"^Could not revoke the invitation of alice@example\.com.*"
+            r"; whether alice@example\.com is still invited is not known: run this again",
+        ):
             cloud.delete(self.invitation)
+
+    def test_gone_after_the_last_try_was_lost_was_ours(self, api, settings):
+        cloud = Cloud(Client(settings._replace(retry_timeout=0.1)), ORGANIZATION)
+        api.delete(1, refusal(504))
+        api.get(1, refusal(404))
+        api.invitations()
+        assert cloud.delete(self.invitation) is True
+
+    def test_a_gateways_404_tells_nothing(self, cloud, api):
+        api.delete(1, Answer(404, b"<html>"))
+        api.get(1, invitation_record())
+        with pytest.raises(ApiError, match=r"^Could not revoke the invitation of alice@example\.com") as caught:
+            cloud.delete(self.invitation)
+        assert "not known" not in str(caught.value)
 
     def test_refused_because_it_is_gone(self, cloud, api):
         api.delete(1, refusal(400))

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import base64
+import re
 import syslog
 
 import pytest
+import requests
 from ansible_collections.clickhouse.cloud.plugins.module_utils import _client, _module
 from ansible_collections.clickhouse.cloud.plugins.modules import invitation, invitation_info, invitations
 
@@ -154,9 +156,10 @@ class TestSettings:
         run(invitation_info, {**credentials, **{name: filled(value) for name, value in options.items()}})
         assert api.requests[0][1]["verify"] == filled(verify)
 
-    def test_a_bundle_that_is_not_there(self, run, credentials, tmp_path):
-        answer = run(invitation_info, {**credentials, "ca_path": str(tmp_path / "none.pem")})
-        assert answer["msg"].startswith(f"ca_path: there is nothing at {tmp_path}/none.pem on the host")
+    @pytest.mark.parametrize("name", ["none.pem", "long" * 100])
+    def test_a_bundle_that_cannot_be_read(self, run, credentials, tmp_path, name):
+        answer = run(invitation_info, {**credentials, "ca_path": str(tmp_path / name)})
+        assert answer["msg"].startswith(f"ca_path: nothing can be read at {tmp_path}/{name} on the host")
 
     def test_the_timeout_is_the_requests(self, run, api, credentials):
         api.invitations()
@@ -195,6 +198,20 @@ class TestMasking:
         answer = run(module, {**credentials, **options, "api_url": f"https://{userinfo}@api.example.com"})
         assert answer["msg"] == "api_url: it must not hold credentials; use api_key and api_secret."
         assert "hush-hush" not in run.printed
+
+    @pytest.mark.parametrize("password", ["hush-hush", "hush#hush", "hush hush/?"])
+    def test_of_a_proxys_password(self, run, api, environment, credentials, module, options, password):
+        environment.setenv("HTTPS_PROXY", f"http://me:{password}@127.0.0.1:3128")
+        quoted = re.split("[/?#]", password)[0]
+        api.invitations(answer=requests.exceptions.InvalidURL(f"Failed to parse: 'me:{quoted}', of {password}"))
+        answer = run(module, {**credentials, **options})
+        assert "the address cannot be used (Failed to parse: " in answer["msg"]
+        assert "hush" not in run.printed
+
+    def test_not_of_a_proxys_user(self, run, api, environment, credentials, module, options):
+        environment.setenv("HTTPS_PROXY", "http://words@127.0.0.1:3128")
+        api.invitations(answer=refusal(400, "the API's own words"))
+        assert "the API's own words" in run(module, {**credentials, **options})["msg"]
 
     def test_of_what_is_logged(self, run, api, environment, credentials, module, options):
         logged = []

@@ -106,9 +106,9 @@ def test_no_role_names(written, words):
         _options.role_names(written)
 
 
-@pytest.mark.parametrize("number", [0.001, 1, 30.0, 1e9])
-def test_seconds(number):
-    assert _options.seconds(number, "api_timeout") == number
+@pytest.mark.parametrize(("number", "taken"), [(0.001, 0.001), (1, 1), (30.0, 30.0), (1e9, 1e6), (1e300, 1e6)])
+def test_seconds(number, taken):
+    assert _options.seconds(number, "api_timeout") == taken
 
 
 @pytest.mark.parametrize("number", [0, -0.0, -1, math.nan, math.inf, -math.inf])

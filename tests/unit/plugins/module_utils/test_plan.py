@@ -15,8 +15,6 @@ from ansible_collections.clickhouse.cloud.plugins.module_utils._cloud import (
 )
 from ansible_collections.clickhouse.cloud.plugins.module_utils._options import OptionError
 from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
-    ACTIONS,
-    WRITING_ACTIONS,
     confirm_roles,
     describe,
     fits,
@@ -24,7 +22,6 @@ from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
     latest,
     plan_absent,
     plan_present,
-    plan_purge,
     predict,
     resolve_roles,
     seen_roles,
@@ -215,7 +212,16 @@ PRESENT = {
         wish(DEVELOPER),
         AT_EXPIRY,
         "replaced",
-        [1, 2],
+        [2, 1],
+        None,
+        [],
+    ),
+    "one alive before one expired, neither fits": (
+        [invited(ADMIN), late(BILLING, number=2)],
+        wish(DEVELOPER),
+        AT_EXPIRY,
+        "replaced",
+        [2, 1],
         None,
         [],
     ),
@@ -351,14 +357,9 @@ def test_absent(found, action, deletes, shown):
     assert not step.invites_a_newcomer
 
 
-def test_purge_takes_whoever_is_not_listed():
-    found = [
-        invited(email=ALICE),
-        late(email=BOB, number=2),
-        invited(email=CAROL, number=3),
-        invited(email=BOB, number=4),
-    ]
-    steps = plan_purge([ALICE], found)
+def test_absent_takes_everyone_once():
+    found = [invited(), late(email=BOB, number=2), invited(email=CAROL, number=3), invited(email=BOB, number=4)]
+    steps = plan_absent([BOB, CAROL, BOB], found)
     assert [(step.email, step.action, [each.id for each in step.delete]) for step in steps] == [
         (BOB, "deleted", [uid(2), uid(4)]),
         (CAROL, "deleted", [uid(3)]),
@@ -457,7 +458,8 @@ def test_roles_that_are_unknown_or_ambiguous_are_refused(name, roles, message):
 CONFIRMED = {
     "nobody is there": ([], wish(role="admin"), AT_EXPIRY, False),
     "nothing to do": ([invited(DEVELOPER)], wish(role="developer"), AT_EXPIRY, False),
-    "expired": ([late(DEVELOPER)], wish(role="admin"), AT_EXPIRY, False),
+    "expired": ([late(DEVELOPER)], wish(role="admin"), AT_EXPIRY, True),
+    "expired, without assigned roles": ([late()], wish(role="admin"), AT_EXPIRY, False),
     "older role for an assigned one": ([invited(DEVELOPER)], wish(role="admin"), AT_EXPIRY, True),
     "older role for an older role": ([invited()], wish(role="admin"), AT_EXPIRY, False),
     "older role, renewed as it was": ([invited(DEVELOPER, left=HOUR)], wish(role="developer"), DAY, False),
@@ -473,16 +475,23 @@ CONFIRMED = {
 
 
 @pytest.mark.parametrize(("found", "wished", "renew_before", "asked"), CONFIRMED.values(), ids=CONFIRMED)
-def test_nothing_live_is_revoked_for_roles_that_nobody_has_seen(found, wished, renew_before, asked):
+def test_nothing_is_revoked_for_roles_that_nobody_has_seen(found, wished, renew_before, asked):
     (step,) = plan_present([wished], found, [], renew_before, NOW)
     assert step.needs_confirmed_roles is asked
     confirmed = confirm_roles(step, ROLES)
     assert (confirmed.delete, confirmed.action) == (step.delete, step.action)
-    assert confirmed.diff()["before"] == step.diff()["before"]
     if asked:
+        assert "role" not in {**confirmed.diff()["before"], **confirmed.diff()["after"]}
         assert confirmed.wish == Holder(ALICE, wished.role, (ADMIN,))
         assert confirmed.invitation == Invitation(ALICE, wished.role, (ADMIN,))
         assert not confirmed.needs_confirmed_roles
+
+
+def test_a_diff_shows_the_roles_that_are_assigned_where_the_older_one_is_frozen():
+    frozen = replace(invited(BILLING, left=HOUR), role="developer")
+    (step,) = plan_present([wish(role="developer")], [frozen], [], DAY, NOW)
+    shown = {side: each["roles"] for side, each in confirm_roles(step, ROLES).diff().items()}
+    assert shown == {"before": ["Billing"], "after": ["Developer"]}
 
 
 def test_a_renewed_invitation_keeps_the_roles_that_are_known_to_be_there():
@@ -562,7 +571,3 @@ def test_latest():
     soon, later, endless = invited(left=HOUR), invited(left=DAY), invited(left=None)
     assert latest([soon, later]) is later
     assert latest([endless, later]) is endless
-
-
-def test_the_actions_that_write():
-    assert set(ACTIONS) > WRITING_ACTIONS == {"created", "replaced", "renewed", "deleted"}

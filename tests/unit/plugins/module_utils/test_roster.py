@@ -216,4 +216,4 @@ def test_absent_by_id(number, action, check_mode):
 @pytest.mark.parametrize(("role", "roles"), [(None, None), ("admin", ["Admin"])])
 def test_an_entry_takes_exactly_one_of_role_and_roles(role, roles):
     with pytest.raises(OptionError, match=r"^alice@example\.com: give exactly one of role and roles\.$"):
-        Entry.of(ALICE, role, roles)
+        Entry.of(ALICE, {"role": role, "roles": roles})

@@ -165,6 +165,8 @@ class TestRolesOfAnEntry:
             ({"roles": [BILLING.id]}, {"role": "admin"}, {"roles": [BILLING]}),
             ({"roles": [BILLING.id]}, {"roles": [ADMIN.id]}, {"roles": [BILLING]}),
             ({"role": "developer"}, {}, {"role": "developer"}),
+            ({"role": "developer", "roles": None}, {"roles": [ADMIN.id]}, {"role": "developer"}),
+            ({"roles": None}, {"roles": [ADMIN.id]}, {"roles": [ADMIN]}),
         ],
     )
     def test_its_own_win(self, run, api, credentials, person, options, sends):
@@ -181,12 +183,13 @@ class TestRolesOfAnEntry:
     [
         ({}, "invitations, emails"),
         ({"invitations": [{"email": ALICE}]}, f"{ALICE}: give exactly one of role and roles."),
-        ({"invitations": [{"email": ALICE, "role": "admin", "roles": ["Admin"]}]}, "mutually exclusive"),
+        ({"invitations": [{"email": ALICE, "role": "admin", "roles": ["Admin"]}]}, f"{ALICE}: give exactly one of"),
         ({"invitations": [{"role": "admin"}]}, "email"),
         ({"invitations": [{"email": None, "role": "admin"}]}, "email"),
-        ({"invitations": [{"email": "bob", "role": "admin"}]}, "email: 'bob' is not an email address."),
-        ({"invitations": [{"email": ALICE, "roles": []}], "role": "admin"}, "roles: the list is empty"),
-        ({"invitations": [{"email": ALICE, "roles": [""]}], "role": "admin"}, "roles: an entry is blank"),
+        ({"invitations": [{"email": "bob"}], "role": "admin"}, "invitations[0].email: 'bob' is not an email address."),
+        ({"invitations": [{"email": ALICE}, {"email": " "}], "role": "admin"}, "invitations[1].email: ' ' is not an"),
+        ({"invitations": [{"email": ALICE, "roles": []}], "role": "admin"}, f"{ALICE}: roles: the list is empty"),
+        ({"invitations": [{"email": ALICE, "roles": [""]}], "role": "admin"}, f"{ALICE}: roles: an entry is blank"),
         ({"invitations": [{"email": ALICE, "role": "owner"}]}, "role"),
         ({"invitations": [{"email": ALICE, "rolle": "admin"}]}, "rolle"),
         ({"emails": ["bob"], "role": "admin"}, "emails: 'bob' is not an email address."),
