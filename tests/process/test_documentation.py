@@ -445,6 +445,11 @@ class Trouble:
         )
         return self.task.present(roles=["Developer"])
 
+    def revoke_in_vain(self):
+        self.simulator.invite("ann@example.com", **THESE)
+        self.simulator.order_fault("status", operation="delete_invitation", status=503, times=None)
+        return self.task.absent()
+
     def two_to_revoke(self):
         self.simulator.invite("ann@example.com", role_names=["Billing"])
         self.simulator.invite("ann@example.com", role_names=["Admin"])
@@ -522,7 +527,7 @@ SAYS = {
     "api_url: it must not hold a query or a fragment": lambda be: be.task.info(api_url="https://example.com?page=1"),
     "api_url: plain http would show the key to the network": lambda be: be.task.info(api_url="http://example.com"),
     "api_url: it must not hold credentials": lambda be: be.task.info(api_url="https://me:us@example.com"),
-    "ca_path: there is nothing at ...": lambda be: be.task.info(ca_path="/nowhere"),
+    "ca_path: nothing can be read at ...": lambda be: be.task.info(ca_path="/nowhere"),
     "roles: the organization has no role ...; its roles are: ...": lambda be: be.task.present(roles=["Pilot"]),
     "role: the organization has no system role ...; use roles, of ...": lambda be: be.role_of_older_organizations(),
     "roles: ... is the name of several roles: ...": lambda be: be.roles_of_one_name(),
@@ -570,6 +575,7 @@ SAYS = {
         "status", parameters={"status": 503, "times": None}
     ),
     "... of the ... invitations of ... were revoked": lambda be: be.two_to_revoke(),
+    "whether ... is still invited is not known: run this again, it looks first": lambda be: be.revoke_in_vain(),
     "run this again, it looks first; the earlier invitation of ..., with ..., was revoked": (
         lambda be: be.replace_in_vain()
     ),
