@@ -64,10 +64,11 @@ become_user = somebody
 
 @pytest.fixture
 def job(simulator, tmp_path):
-    """Run one of the playbooks, and return what it printed, and the data that it handed on."""
+    """Run one of the playbooks, or a file, and return what was printed, and the data that was handed on."""
 
     def job(name, arguments=(), *, inventory=None, status=0, environment=None, **variables):
-        command = ["ansible-playbook", f"clickhouse.cloud.{name}", *arguments]
+        playbook = name if name.endswith(".yml") else f"clickhouse.cloud.{name}"
+        command = ["ansible-playbook", playbook, *arguments]
         if inventory:
             (tmp_path / "hosts.yml").write_text(inventory)
             command += ["-i", "hosts.yml"]
@@ -164,8 +165,9 @@ def test_extra_variables_that_would_send_it_elsewhere_are_refused_in_a_sentence(
     )
     assert "This playbook runs on the controller itself, and extra variables and set facts win over its own" in output
     assert simulator.requests == []
-    if name != "report":
-        assert stats["clickhouse_cloud_result"]["failed"]
+    (result,) = stats.values()
+    assert result["failed"]
+    assert result["msg"].startswith("This playbook runs on the controller itself")
 
 
 def test_other_extra_variables_do_no_harm(job, invited_once):
@@ -250,41 +252,70 @@ def test_check_mode_and_diff(job, simulator, name, variables, changes, line):
 # --- variables --------------------------------------------------------------------------------------------------------
 
 
+INVITE_WHOM = "Set clickhouse_cloud_emails to the people to invite, as a list or as text with one address a line."
+INVITE_AS = "Set either clickhouse_cloud_roles, to names of roles, or clickhouse_cloud_role, to admin or developer."
+REVOKE_WHOM = "Set clickhouse_cloud_emails to the people concerned, as a list or as text with one address a line."
+ROSTER_OF = (
+    "Set clickhouse_cloud_invitations to the roster, a list of people with email, an address, and roles or role."
+)
+REPORT_OF = "Set clickhouse_cloud_invitations to a list of people with email, an address, or not at all."
+REPORT_WHEN = "Set clickhouse_cloud_soon to a duration such as 36h, 2d, 90m or 1d12h, or to a number of hours."
+
+
 @pytest.mark.parametrize(
     ("name", "variables", "sentence"),
     [
-        ("invite", {"clickhouse_cloud_roles": "Developer"}, "Set clickhouse_cloud_emails to the people to"),
-        ("invite", {**ALICE, "clickhouse_cloud_emails": " \r\n,\n"}, "Set clickhouse_cloud_emails to the people to"),
-        ("invite", {"clickhouse_cloud_emails": ["alice@example.com"]}, "Set either clickhouse_cloud_roles"),
-        ("invite", {**ALICE, "clickhouse_cloud_roles": " \n"}, "Set either clickhouse_cloud_roles"),
-        ("invite", {**ALICE, "clickhouse_cloud_roles": [None, " "]}, "Set either clickhouse_cloud_roles"),
-        ("invite", {**ALICE, "clickhouse_cloud_role": "admin"}, "Set either clickhouse_cloud_roles"),
-        ("revoke", {}, "Set clickhouse_cloud_emails to the people concerned"),
-        ("roster", {"clickhouse_cloud_roles": "Developer"}, "Set clickhouse_cloud_invitations to the roster"),
-        ("roster", {"clickhouse_cloud_invitations": []}, "Set clickhouse_cloud_invitations to the roster"),
-        (
-            "roster",
-            {"clickhouse_cloud_invitations": "alice@example.com"},
-            "Set clickhouse_cloud_invitations to the roster",
-        ),
-        (
-            "roster",
-            {"clickhouse_cloud_invitations": ["alice@example.com"]},
-            "Set clickhouse_cloud_invitations to the roster",
-        ),
-        ("roster", {"clickhouse_cloud_invitations": ALICE}, "Set clickhouse_cloud_invitations to the roster"),
-        ("report", {"clickhouse_cloud_invitations": ["alice@example.com"]}, "Set clickhouse_cloud_invitations to a"),
+        ("invite", {"clickhouse_cloud_roles": "Developer"}, INVITE_WHOM),
+        ("invite", {**ALICE, "clickhouse_cloud_emails": " \r\n,\n"}, INVITE_WHOM),
+        ("invite", {"clickhouse_cloud_emails": ["alice@example.com"], "clickhouse_cloud_role": " \n"}, INVITE_AS),
+        ("invite", {**ALICE, "clickhouse_cloud_roles": " \n"}, INVITE_AS),
+        ("invite", {**ALICE, "clickhouse_cloud_roles": [None, " "]}, INVITE_AS),
+        ("invite", {**ALICE, "clickhouse_cloud_role": "admin"}, INVITE_AS),
+        ("revoke", {}, REVOKE_WHOM),
+        ("roster", {"clickhouse_cloud_roles": "Developer"}, ROSTER_OF),
+        ("roster", {"clickhouse_cloud_invitations": []}, ROSTER_OF),
+        ("report", {"clickhouse_cloud_soon": "2 days"}, REPORT_WHEN),
+        ("report", {"clickhouse_cloud_soon": "never"}, REPORT_WHEN),
+        ("report", {"clickhouse_cloud_soon": -1}, REPORT_WHEN),
     ],
 )
 def test_missing_variables_are_asked_for_in_a_sentence(job, simulator, name, variables, sentence):
+    refused(job, simulator, name, variables, sentence)
+
+
+def refused(job, simulator, name, variables, sentence):
+    """Have a playbook refuse its variables, before anything is sent, and hand that on."""
     output, stats = job(name, status=2, **variables)
     assert sentence in output
     assert simulator.requests == []
-    if name != "report":
-        # A workflow would go on with the result of an earlier job.
+    # A workflow would go on with the result of an earlier job.
+    if name == "report":
+        assert stats == {"clickhouse_cloud_report": {"failed": True, "msg": sentence, "people": [], "summary": {}}}
+    else:
         result = stats["clickhouse_cloud_result"]
         assert (result["changed"], result["failed"], result["changes"]) == (False, True, {})
-        assert result["msg"] == "Refused. The output of the job says why."
+        assert result["msg"] == sentence
+
+
+@pytest.mark.parametrize("name", ["roster", "report"])
+@pytest.mark.parametrize(
+    "roster",
+    [
+        "[{'email': 'alice@example.com'}]",
+        {"email": "alice@example.com"},
+        7,
+        ["alice@example.com"],
+        [{"email": "alice@example.com"}, {"roles": ["Developer"]}],
+        [{"email": "alice@example.com"}, {"email": None}],
+        [{"email": ""}],
+        [{"email": 7}],
+        [{"email": "alice"}],
+    ],
+    ids=repr,
+)
+def test_what_is_no_roster_is_refused(job, simulator, name, roster):
+    variables = {"clickhouse_cloud_invitations": roster, "clickhouse_cloud_role": "developer"}
+    refused(job, simulator, name, variables, {"roster": ROSTER_OF, "report": REPORT_OF}[name])
 
 
 def test_text_of_a_survey_is_taken_apart(job, simulator):
@@ -302,6 +333,20 @@ def test_text_of_a_survey_is_taken_apart(job, simulator):
     _output, stats = job("revoke", clickhouse_cloud_emails="bob@example.com\nann@example.com")
     assert stats["clickhouse_cloud_result"]["summary"]["deleted"] == 2
     assert [invitation["email"] for invitation in simulator.invitations] == people[2:]
+
+
+def test_blanks_and_line_ends_around_the_text_of_a_survey_do_not_count(job, simulator):
+    simulator.invite("zoe@example.com", role="developer")
+    variables = {"clickhouse_cloud_role": "developer \n", "clickhouse_cloud_renew_before": " \n"}
+    job("invite", **variables, clickhouse_cloud_emails="alice@example.com", clickhouse_cloud_roles=" ")
+    roster = [{"email": "alice@example.com"}, {"email": "bob@example.com"}]
+    for purge, changes in ((" ", {"bob@example.com": "created"}), (" true\n", {"zoe@example.com": "deleted"})):
+        _output, stats = job("roster", **variables, clickhouse_cloud_invitations=roster, clickhouse_cloud_purge=purge)
+        assert stats["clickhouse_cloud_result"]["changes"] == changes
+    variables = {"clickhouse_cloud_invitations": " \n", "clickhouse_cloud_soon": " "}
+    _output, stats = job("report", **variables)
+    assert stats["clickhouse_cloud_report"]["summary"] == {"waiting": 2}
+    assert {invitation["role"] for invitation in simulator.invitations} == {"developer"}
 
 
 def test_lists_and_the_older_role(job, simulator):
@@ -338,6 +383,40 @@ def test_the_roster(job, simulator):
     _output, stats = job("roster", clickhouse_cloud_purge="true", **variables)
     assert stats["clickhouse_cloud_result"]["changes"] == {"zoe@example.com": "deleted"}
     assert [invitation["email"] for invitation in simulator.invitations] == ["erin@example.com", "alice@example.com"]
+
+
+def test_an_entry_of_the_roster_with_empty_roles_gets_those_of_all(job, simulator):
+    roster = [
+        {"email": "alice@example.com", "role": "", "roles": ""},
+        {"email": "bob@example.com", "role": "", "roles": ["Admin"]},
+    ]
+    job("roster", clickhouse_cloud_invitations=roster, clickhouse_cloud_roles="Member")
+    roles = [[role["roleName"] for role in invitation["assignedRoles"]] for invitation in simulator.invitations]
+    assert roles == [["Member"], ["Admin"]]
+    roster = [{"email": "carol@example.com", "roles": []}]
+    _output, stats = job("roster", status=2, clickhouse_cloud_invitations=roster, clickhouse_cloud_roles="Member")
+    assert "the list is empty" in stats["clickhouse_cloud_result"]["msg"]
+
+
+@pytest.mark.parametrize("fatal", ["false", "true"])
+@pytest.mark.parametrize("second", ["revoke", "roster"])
+def test_of_two_playbooks_in_one_job_the_result_of_the_last_is_handed_on(job, simulator, tmp_path, second, fatal):
+    simulator.invite("zoe@example.com", role="developer")
+    imports = [{"ansible.builtin.import_playbook": f"clickhouse.cloud.{name}"} for name in ("report", "invite", second)]
+    (tmp_path / "all.yml").write_text(yaml.safe_dump(imports))
+    # In check mode, so that nobody is there whose invitation could be revoked.
+    _output, stats = job(
+        "all.yml",
+        ["--check"],
+        inventory=HOSTS,
+        status=0 if second == "revoke" else 2,
+        environment={"ANSIBLE_ANY_ERRORS_FATAL": fatal},
+        **ALICE,
+    )
+    result = stats["clickhouse_cloud_result"]
+    assert (result["changed"], result["changes"]) == (False, {})
+    assert (result["failed"], result["msg"]) == ((False, "") if second == "revoke" else (True, ROSTER_OF))
+    assert stats["clickhouse_cloud_report"]["summary"] == {"waiting": 1}
 
 
 @pytest.mark.parametrize("arguments", [(), ("--limit", "db1.example.com,db2.example.com")], ids=["all-hosts", "limit"])
@@ -422,4 +501,41 @@ def test_the_report_compares_with_a_roster(job):
 def test_the_report_of_nobody(job):
     output, stats = job("report", clickhouse_cloud_invitations="")
     assert "nobody is invited" in output
-    assert stats == {"clickhouse_cloud_report": {"people": [], "summary": {}}}
+    assert stats == {"clickhouse_cloud_report": {"failed": False, "msg": "", "people": [], "summary": {}}}
+
+
+@pytest.mark.usefixtures("people")
+@pytest.mark.parametrize(
+    ("soon", "theirs"),
+    [
+        (39, []),
+        ("40.5", ["carol"]),
+        ("39h", []),
+        ("1d16h1m", ["carol"]),
+        ("2d", ["carol"]),
+        ("11000m", ["alice", "carol"]),
+        (0, []),
+        (None, ["carol"]),
+    ],
+)
+def test_the_report_takes_soon_as_the_collection_takes_durations(job, soon, theirs):
+    _output, stats = job("report", clickhouse_cloud_soon=soon)
+    soonest = [person["email"] for person in stats["clickhouse_cloud_report"]["people"] if person["expires_soon"]]
+    assert soonest == [f"{name}@example.com" for name in theirs]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--limit", "db1.example.com,db2.example.com")], ids=["all-hosts", "limit"])
+@pytest.mark.parametrize("fatal", ["false", "true"])
+def test_a_report_that_failed_hands_that_on(job, simulator, tmp_path, arguments, fatal):
+    imports = [{"ansible.builtin.import_playbook": f"clickhouse.cloud.{name}"} for name in ("report", "report")]
+    (tmp_path / "twice.yml").write_text(yaml.safe_dump(imports))
+    simulator.invite("alice@example.com", role="developer")
+    simulator.order_fault("status", operation="list_invitations", status=403, body="envelope", times=None, skip=1)
+    output, stats = job(
+        "twice.yml", arguments, inventory=HOSTS, status=2, environment={"ANSIBLE_ANY_ERRORS_FATAL": fatal}
+    )
+    report = stats["clickhouse_cloud_report"]
+    assert table(output)[1] == "waiting: 1"
+    assert (report["failed"], report["people"], report["summary"]) == (True, [], {})
+    assert "403" in report["msg"]
+    assert output.count(json.dumps(report["msg"])) == 3
