@@ -28,6 +28,7 @@ LOOKS_AFTER_A_REFUSAL = (0.0, 2.0)
 def apply(cloud: Cloud, steps: Iterable[Step]) -> list[Outcome]:
     """Carry out the steps. Someone's failure does not stop the others, unless they were bound to fail alike."""
     outcomes: list[Outcome] = []
+    last: ApiError | None = None
     stopped: ApiError | None = None
     for step in steps:
         if not step.writes:
@@ -36,12 +37,25 @@ def apply(cloud: Cloud, steps: Iterable[Step]) -> list[Outcome]:
             outcome = Outcome(step, "failed", changed=False, error=_not_attempted(stopped))
         else:
             outcome = _carry_out(cloud, step)
-            stopped = outcome.error if outcome.error and outcome.error.general else None
+            stopped = outcome.error if _stops_all(outcome.error, last) else None
+            last = outcome.error
         outcomes.append(outcome)
     if stopped is None or not stopped.passing:
         outcomes = _reconsider(cloud, outcomes)
     _explain_moved(cloud, outcomes)
     return outcomes
+
+
+def _stops_all(error: ApiError | None, last: ApiError | None) -> bool:
+    """Whether the others are bound to fail alike.
+
+    Where only a write stays without a clear answer, while looks at what it did get through, it may be for whom it is
+    meant. Where it is so for two people in a row, it is not.
+    """
+    if error is None or not error.general:
+        return False
+    alone = error.lost and error.method != "GET"
+    return not alone or (last is not None and last.general)
 
 
 def _carry_out(cloud: Cloud, step: Step) -> Outcome:

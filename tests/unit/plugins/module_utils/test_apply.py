@@ -354,12 +354,30 @@ class TestARoster:
             assert outcome.error.as_result() == {**first.error.as_result(), "reason": "not attempted after: words"}
 
     def test_stops_at_an_api_that_stays_down(self, api, settings, wishes):
-        cloud = Cloud(Client(settings._replace(retry_timeout=1)), ORGANIZATION)
+        cloud = Cloud(Client(settings._replace(retry_timeout=0.1)), ORGANIZATION)
         api.create(refusal(503), ALICE, roles=[DEVELOPER])
-        looks(api)
+        api.invitations(answer=refusal(503))
         outcomes = present(cloud, wishes=wishes)
         assert [outcome.action for outcome in outcomes] == ["failed"] * 3
         assert [outcome.error.status for outcome in outcomes] == [503] * 3
+
+    def test_stops_at_an_api_that_stays_down_for_writes(self, api, settings, wishes):
+        cloud = Cloud(Client(settings._replace(retry_timeout=1)), ORGANIZATION)
+        for email in (ALICE, BOB):
+            api.create(refusal(503), email, roles=[DEVELOPER])
+            looks(api)
+        *tried, last = present(cloud, wishes=wishes)
+        assert [outcome.error.reason for outcome in tried] == ["the API's own words"] * 2
+        assert last.error.reason == "not attempted after: the API's own words"
+
+    def test_goes_on_where_the_api_stays_down_for_one(self, api, settings, wishes):
+        cloud = Cloud(Client(settings._replace(retry_timeout=1)), ORGANIZATION)
+        api.create(refusal(500), ALICE, roles=[DEVELOPER])
+        looks(api)
+        api.create(invitation_record(BOB, number=2), BOB, roles=[DEVELOPER])
+        api.create(refusal(500), CAROL, roles=[DEVELOPER])
+        looks(api)
+        assert [outcome.action for outcome in present(cloud, wishes=wishes)] == ["failed", "created", "failed"]
 
     def test_an_api_that_stays_down_is_not_asked_about_refusals(self, api, settings, wishes):
         cloud = Cloud(Client(settings._replace(retry_timeout=1)), ORGANIZATION)
