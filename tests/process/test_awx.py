@@ -176,6 +176,14 @@ def inject(**fields):
     return {name: sandbox.from_string(template).render(**filled) for name, template in templates.items()}
 
 
+def blotted(environment):
+    """What AWX keeps of the environment that it made of a credential: what comes of secret fields is blotted out."""
+    hidden = inject(**{field["id"]: "*" for field in CREDENTIAL_TYPE["inputs"]["fields"] if field.get("secret")})
+    # A credential type for the variables of Terraform would have a secret field for this one.
+    hidden["CLICKHOUSE_TOKEN_SECRET"] = "*"
+    return {name: hidden.get(name) or value for name, value in environment.items()}
+
+
 def refused_answer(question, answer):
     """Whether AWX refuses to launch a job with this answer to a question of a survey, as far as its types are used."""
     if question["type"] == "multiplechoice":
@@ -192,12 +200,14 @@ AnswersDumper.add_representer(str, lambda dumper, text: dumper.represent_scalar(
 
 # AWX hands a job's private data directory over to an execution node, runs it there, and processes what comes back.
 STREAM = """
-import json, sys, tempfile, ansible_runner
+import json, subprocess, sys, tempfile, ansible_runner
 controller, node, parameters = json.loads(sys.stdin.readline())
 there, back, kept = tempfile.TemporaryFile(), tempfile.TemporaryFile(), []
 ansible_runner.run(streamer="transmit", _output=there, private_data_dir=controller, **parameters)
 there.seek(0)
-ansible_runner.run(streamer="worker", _input=there, _output=back, private_data_dir=node)
+# As AWX starts it on its nodes: with --delete, which removes the node's copy at the end. It ends as the job does.
+worker = [sys.executable, "-m", "ansible_runner", "worker", f"--private-data-dir={node}", "--delete"]
+subprocess.run(worker, check=False, stdin=there, stdout=back)
 back.seek(0)
 ansible_runner.run(
     streamer="process",
@@ -218,7 +228,7 @@ class Job:
     def __init__(self, folder, playbook, credential, arguments, files, inventory, answers):
         self.folder = folder
         self.credential = credential
-        controller, node = folder / "controller", folder / "node"
+        self.controller, self.node = controller, node = folder / "controller", folder / "node"
         shutil.copytree(PROJECT, controller / "project")
         collection = controller / "requirements_collections/ansible_collections/clickhouse/cloud"
         collection.parent.mkdir(parents=True)
@@ -244,7 +254,7 @@ class Job:
             "envvars": {
                 "ANSIBLE_COLLECTIONS_PATH": str(node / "requirements_collections"),
                 "ANSIBLE_FORCE_COLOR": "True",
-                "ANSIBLE_HOME": str(node / "home"),
+                "ANSIBLE_HOME": str(folder / "home"),
                 "ANSIBLE_INVENTORY_UNPARSED_FAILED": "True",
                 **credential,
             },
@@ -272,24 +282,32 @@ class Job:
         return stats.get("artifact_data", {})
 
     def find_secrets(self, events, statuses):
-        """Look for the credential in what AWX keeps of the job, and in every file of its private data directories."""
+        """Look for the credential in all files of the job, before and after AWX removes them, and in what AWX keeps."""
         key, secret = (
             self.credential[f"CLICKHOUSE_CLOUD_API_{name}"] or self.credential.get(f"CLICKHOUSE_TOKEN_{name}")
             for name in ("KEY", "SECRET")
         )
         secrets = list(filter(None, (key, secret, base64.b64encode(f"{key}:{secret}".encode()).decode())))
+        # The environment is how AWX gives the credential to a job. ansible-runner writes it to this file, and cannot be
+        # told not to.
+        command = self.controller / "artifacts/1/command"
+        written = json.loads(command.read_text())
+        assert {name: written["env"].pop(name) for name in self.credential} == self.credential
+        assert [each for each in secrets if each in json.dumps(written)] == []
+        assert self.files_with(secrets) == [command]
+        # When the job has ended, AWX removes its folder, and the node has.
+        shutil.rmtree(self.controller)
+        assert not self.node.exists()
+        assert self.files_with(secrets) == []
+        environment = {**statuses[0].pop("env"), **blotted(self.credential)}
+        kept = json.dumps([events, statuses])
+        assert [each for each in secrets if each in kept] == []
+        assert [each for each in secrets if each in json.dumps(environment)] == [key]
+
+    def files_with(self, secrets):
+        """The files of the job that hold one of the secrets."""
         files = [path for path in self.folder.rglob("*") if path.is_file()]
-        kept = {path.relative_to(self.folder).as_posix(): path.read_text() for path in files}
-        kept["events"] = json.dumps(events)
-        # The environment is how AWX gives the credential to a job. ansible-runner writes it down and cannot be told not
-        # to. AWX removes these files when the job has ended, and keeps the environment with its secrets blotted out.
-        noted = {name: json.loads(kept[name]) for name in kept if name.endswith("/artifacts/1/command")}
-        noted["status"], *_others = statuses
-        assert sorted(noted) == ["controller/artifacts/1/command", "node/artifacts/1/command", "status"]
-        for command in noted.values():
-            assert {name: command["env"].pop(name) for name in self.credential} == self.credential
-        kept.update({name: json.dumps(command) for name, command in noted.items()})
-        assert [name for name, text in kept.items() for each in secrets if each in text] == []
+        return [path for path in files if any(each.encode() in path.read_bytes() for each in secrets)]
 
 
 @pytest.fixture

@@ -170,6 +170,13 @@ def test_extra_variables_that_would_send_it_elsewhere_are_refused_in_a_sentence(
     assert result["msg"].startswith("This playbook runs on the controller itself")
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_become_without_a_value_is_refused_by_ansible_itself(job, simulator, name):
+    output, stats = job(name, status=2, **ALICE, ansible_become="")
+    assert "become" in output
+    assert (stats, simulator.requests) == (None, [])
+
+
 def test_other_extra_variables_do_no_harm(job, invited_once):
     settings = {
         "ansible_become": False,
