@@ -127,7 +127,13 @@ AWX_OPTIONS = {
         "kind": {"choices": ["cloud", "net"]},
         "name": {"required": True},
     },
-    "execution_environment": {"image": {}, "name": {"required": True}, "organization": {}},
+    "execution_environment": {
+        "credential": {},
+        "image": {"required": True},
+        "name": {"required": True},
+        "organization": {},
+        "pull": {"choices": ["always", "missing", "never"], "default": "missing"},
+    },
     "inventory": {"description": {}, "name": {"required": True}, "organization": {"required": True}},
     "job_template": {
         "allow_simultaneous": {"type": "bool"},
@@ -549,6 +555,39 @@ def test_setup_creates_what_the_project_holds(set_up):
         takes_roster = name in ("roster", "report")
         assert template["extra_vars"] == ({"clickhouse_cloud_invitations": roster} if takes_roster else None)
         assert template["ask_variables_on_launch"] == takes_roster
+
+
+@pytest.mark.parametrize("name", [None, "Invitations of the other team"])
+def test_setup_calls_everything_by_one_name(set_up, name):
+    variables = {"awx_project_url": "https://git.example.com/x.git", "awx_image": "registry.example.com/x:1"}
+    if name:
+        variables |= {"awx_name": name, "awx_organization": "Other", "awx_image_credential": "Registry"}
+    calls, _output = set_up(
+        variables=variables, CLICKHOUSE_CLOUD_API_KEY="the key", CLICKHOUSE_CLOUD_API_SECRET="the secret"
+    )
+    name = name or "ClickHouse Cloud"
+    for module, given in calls:
+        if module == "credential_type":
+            assert given["name"] == CREDENTIAL_TYPE["name"]
+        elif module == "job_template":
+            assert given["name"] == f"{name}: {given['playbook'].removesuffix('.yml')}"
+            assert (given["inventory"], given["project"], given["execution_environment"]) == (name, name, name)
+            assert given["credentials"] == [name]
+        else:
+            assert given["name"] == name
+    (image,) = [given for module, given in calls if module == "execution_environment"]
+    assert image["credential"] == variables.get("awx_image_credential")
+    assert {given["organization"] for _module, given in calls if "organization" in given} == {
+        variables.get("awx_organization", "Default")
+    }
+
+
+def test_the_variables_of_setup_are_named():
+    setup = (PROJECT / "setup.yml").read_text()
+    internal = {"awx_credential_type", "awx_credential_inputs"}
+    named = set(re.findall(r"^# (awx_\w+) ", setup, re.MULTILINE))
+    assert named == set(re.findall(r"\bawx_\w+", setup)) - internal
+    assert set(re.findall(r"\bawx_\w+", (PROJECT / "README.md").read_text())) <= named
 
 
 def test_setup_refuses_to_guess(set_up):
