@@ -7,10 +7,11 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 # The environment that unit, process and integration run in, where they leave their JUnit reports, and what of the tests
-# is to run in one process: `make matrix` calls them with others.
+# is to run in one process, or starts Ansible: `make matrix` calls them with others.
 VENV ?= .venv
 REPORTS ?= build/reports
 UNIT ?= tests/unit tests/whole
+PROCESS ?= tests/process
 
 PORT ?= 8123
 RATE_LIMIT ?= 10
@@ -118,7 +119,7 @@ LINTERS := ruff mypy yamllint reuse workflows changelog docs-lint ansible-lint
 
 .PHONY: test
 test: venv ## run all of the below, on the newest ansible-core that this machine can run and on the oldest supported
-	@.venv/bin/python tests/tools/run_layers.py $(LINTERS) docs unit process integration molecule sanity galaxy oldest
+	@.venv/bin/python tests/tools/run_layers.py oldest $(LINTERS) docs integration molecule galaxy sanity process unit
 
 .PHONY: lint
 lint: $(LINTERS) ## all linters
@@ -176,15 +177,15 @@ unit: $(test-venv) ## tests in one process, with the coverage of plugins/
 
 .PHONY: process
 process: $(test-venv) ## tests that run Ansible against the simulator
-	@$(call run,$(VENV)) pytest --numprocesses=auto tests/process --junit-xml="$(REPORTS)"/process.xml
+	@$(call run,$(VENV)) pytest --numprocesses=auto $(PROCESS) --junit-xml="$(REPORTS)"/process.xml
 
 # ansible-test keeps the environment from the targets: what they need goes through a file. It also writes shebangs, where a
 # path with a blank cannot stand, hence the link.
 .PHONY: integration
 integration: $(test-venv) ## ansible-test integration, against the simulator
-	@$(VENV)/bin/python tests/tools/copy_collection.py $(call copy,integration)
+	@$(VENV)/bin/python tests/tools/copy_collection.py $(call copy,integration-$(notdir $(VENV)))
 	@link=$$(mktemp -d) && trap 'rm -r "$$link"' EXIT && ln -s "$(CURDIR)/$(VENV)" "$$link/venv" && \
-	cd $(call copy,integration)/tests/integration && $(call run,$(VENV)) $(with-simulator) sh -ec ' \
+	cd $(call copy,integration-$(notdir $(VENV)))/tests/integration && $(call run,$(VENV)) $(with-simulator) sh -ec ' \
 		{ \
 			python -c "import os, sys; print(os.path.expandvars(sys.stdin.read()))" < integration_config.yml.template; \
 			echo "ansible_python_interpreter: $${CLICKHOUSE_CLOUD_TEST_INTERPRETER:-$$0/python}"; \
