@@ -72,7 +72,10 @@ class Step(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a step. ``changed`` holds for a failed one, too, that got half way."""
+    """What became of a step. ``changed`` holds for a failed one, too, that got half way.
+
+    ``reconsidered``: it was looked into already whether what was refused stands all the same.
+    """
 
     step: Step
     action: str
