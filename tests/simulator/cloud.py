@@ -606,6 +606,7 @@ def _uuid(what: str, value: str) -> None:
         raise Refusal(400, f"Invalid {what} id {value}")
 
 
+@functools.cache
 def _stable_id(name: str) -> str:
     """A version 4 UUID that is the same in every run."""
     return str(uuid.UUID(bytes=uuid.uuid5(uuid.NAMESPACE_OID, name).bytes, version=4))

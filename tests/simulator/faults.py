@@ -57,13 +57,12 @@ class Answer:
             headers["Content-Length"] = str(len(self.body) if length is None else length)
         if close:
             headers["Connection"] = "close"
-        lines = [f"HTTP/1.1 {self.status} {_phrase(self.status)}"]
+        lines = [f"HTTP/1.1 {self.status} {_PHRASES.get(self.status, 'Unknown')}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-def _phrase(status: int) -> str:
-    return HTTPStatus(status).phrase if status in {known.value for known in HTTPStatus} else "Unknown"
+_PHRASES = {known.value: known.phrase for known in HTTPStatus}
 
 
 def envelope(status: int, *, result: str | None = None, error: str | None = None) -> bytes:
@@ -633,7 +632,7 @@ BODIES: dict[str, bytes | None] = {
 
 def _answer(status: int, body: str, headers: Mapping[str, str]) -> Answer:
     if body == "envelope":
-        phrase = _phrase(status)
+        phrase = _PHRASES.get(status, "Unknown")
         return Answer(status, envelope(status, error=phrase), {"Content-Type": JSON, **headers})
     if body == "empty":
         return Answer(status, b"", headers)
