@@ -72,14 +72,12 @@ def new_people(simulator: Simulator, ways: Ways, ping: float) -> dict[int, Times
     for count in NEW_PEOPLE:
         emails = people(count)
         contestants = [
-            Contestant("invitations", ways.roster(emails), simulator.reset),
-            Contestant("clickhousectl, a loop in a shell", ways.command_line_loop(emails), simulator.reset),
+            Contestant("invitations", ways.roster(emails), simulator.reset, runs=4),
+            Contestant("clickhousectl, a loop in a shell", ways.command_line_loop(emails), simulator.reset, runs=2),
             Contestant("uri, a loop", ways.uri_loop(emails), simulator.reset),
             Contestant("invitation, a loop", ways.invitation_loop(emails), simulator.reset),
         ]
-        quick = fastest(contestants[:2], simulator.environment, turns=6)
-        slow = fastest(contestants[2:], simulator.environment, turns=3 if count < max(NEW_PEOPLE) else 2)
-        results[count] = times = quick | slow
+        results[count] = times = fastest(contestants, simulator.environment, turns=3 if count < 200 else 2)
         goals = {
             "uri, a loop / invitations": (times["uri, a loop"] / times["invitations"], 18.0),
             "invitations / ping": (times["invitations"] / ping, 1.25),

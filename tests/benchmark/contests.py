@@ -22,11 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Contestant:
-    """A way to do a job: ``command`` is what is timed, ``prepare`` comes before each run."""
+    """A way to do a job: ``command`` is what is timed, ``prepare`` comes before each run.
+
+    In each turn it has so many ``runs``: short ones need more to be once undisturbed.
+    """
 
     name: str
     command: Sequence[str]
     prepare: Callable[[], object] = field(default=lambda: None)
+    runs: int = 1
 
 
 class Cost(NamedTuple):
@@ -45,7 +49,7 @@ def cheapest(contestants: Sequence[Contestant], environment: Mapping[str, str], 
     """Run all in turn, so often, and tell what each one's fastest run took."""
     costs: dict[str, Cost] = {}
     for _turn in range(turns):
-        for contestant in contestants:
+        for contestant in (each for each in contestants for _time in range(each.runs)):
             contestant.prepare()
             cost = _run(contestant, os.environ | environment)
             costs[contestant.name] = min(cost, costs.get(contestant.name, cost))
