@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import random
 import signal
 import time
@@ -41,8 +40,6 @@ LONGEST_BACKOFF = 10.0
 
 # A variable of the environment may hold what is no UTF-8: for the API to refuse.
 ANY_TEXT = "surrogatepass"
-
-PASSING_STATUSES = frozenset({500, 502, 503, 504})
 
 
 class Settings(NamedTuple):
@@ -184,48 +181,19 @@ class Client:
         # requests raises TypeError for some addresses of proxies.
         except (DeadlinePassed, OSError, TypeError, ValueError, urllib3.exceptions.HTTPError) as error:
             # Most runs need no words for failures, nor the time to compile them.
-            from ._faults import diagnose  # noqa: PLC0415
+            from . import _faults  # noqa: PLC0415
 
             self._session.close()
-            fault = diagnose(error, self.settings)
-            raise ApiError(
-                f"Could not {purpose}: {fault.what}; {fault.advice}",
-                method=method,
-                path=path,
-                reason=fault.reason,
-                lost=fault.lost,
-                passing=fault.passing,
-            ) from error
-        self.server_time = _http_date(response.headers.get("Date"))
-        return self._understand(purpose, method, path, response, content)
-
-    def _understand(self, purpose: str, method: str, path: str, response: requests.Response, body: bytes) -> object:
-        """Take the result out of an answer's envelope, or say what the answer means."""
-        status = response.status_code
-        envelope = _parse(body)
+            raise _faults.no_answer(error, self.settings, purpose, method, path) from error
+        self.server_time = http_date(response.headers.get("Date"))
+        envelope = _parse(content)
         told = envelope if isinstance(envelope, dict) else {}
-        succeeded = 200 <= status < 300
-        if succeeded and told and ("result" in told or method == "DELETE"):
+        if 200 <= response.status_code < 300 and told and ("result" in told or method == "DELETE"):
             return told.get("result")
 
-        from ._faults import explain  # noqa: PLC0415
+        from . import _faults  # noqa: PLC0415
 
-        reason = printable(told.get("error")) or printable(response.reason) or "no reason given"
-        request_id = printable(told.get("requestId"))
-        asked = wait_asked(response.headers) if status == 429 else None
-        what, advice = explain(status, self.settings, asked)
-        seen = ", ".join(str(part) for part in (status, reason, request_id and f"request ID {request_id}") if part)
-        raise ApiError(
-            f"Could not {purpose}: {what} ({seen}); {advice}",
-            method=method,
-            path=path,
-            reason=reason,
-            status=status,
-            request_id=request_id,
-            lost=not 400 <= status < 500,
-            passing=status == 429 or status in PASSING_STATUSES,
-            wait=asked,
-        )
+        raise _faults.no_success(response, told, self.settings, purpose, method, path)
 
 
 def requests_version() -> tuple[int, ...]:
@@ -237,24 +205,6 @@ def backoff(tries: int) -> float:
     """Seconds to wait after so many tries that failed: exponential, with jitter, bounded."""
     longest: float = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(tries - 1, 10))
     return longest * random.uniform(0.5, 1)  # noqa: S311
-
-
-def wait_asked(headers: Mapping[str, str]) -> float | None:
-    """Seconds that an answer asks to wait, None where it does not say or says nonsense.
-
-    ``X-RateLimit-Reset`` is what ClickHouse Cloud documents; ``Retry-After``, a number or a date, is HTTP's own
-    (RFC 9110, 10.2.3).
-    """
-    asked = []
-    for name in ("X-RateLimit-Reset", "Retry-After"):
-        value = headers.get(name, "")
-        try:
-            asked.append(float(value))
-        except ValueError:
-            date = _http_date(value)
-            if date:
-                asked.append((date - datetime.now(timezone.utc)).total_seconds())
-    return max((max(seconds, 0.0) for seconds in asked if math.isfinite(seconds)), default=None)
 
 
 def printable(value: object) -> str | None:
@@ -321,7 +271,7 @@ def _parse(body: bytes) -> object:
         return None
 
 
-def _http_date(value: str | None) -> datetime | None:
+def http_date(value: str | None) -> datetime | None:
     """Parse a date as HTTP writes it; None where it is none."""
     try:
         date = parsedate_to_datetime(value or "")

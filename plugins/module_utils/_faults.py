@@ -2,16 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Says what a status means, or what kept an answer from coming, and what to do about it. Pure."""
+"""Makes the errors of calls: what a status means, or what kept an answer from coming, and what to do about it. Pure."""
 
 from __future__ import annotations
 
+import math
 import socket
 import ssl
-from typing import TYPE_CHECKING, NamedTuple
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from ._client import DeadlinePassed, printable
+from ._client import ApiError, DeadlinePassed, http_date, printable
 
 try:
     import requests
@@ -21,11 +23,72 @@ except ImportError:
     pass  # Without requests no call is made that could fail.
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from ._client import Settings
 
 MANAGE_PERMISSION = "control-plane:organization:manage"
+
+PASSING_STATUSES = frozenset({500, 502, 503, 504})
+
+
+def no_answer(error: BaseException, settings: Settings, purpose: str, method: str, path: str) -> ApiError:
+    """Make the error for a request that no answer came to."""
+    fault = diagnose(error, settings)
+    return ApiError(
+        f"Could not {purpose}: {fault.what}; {fault.advice}",
+        method=method,
+        path=path,
+        reason=fault.reason,
+        lost=fault.lost,
+        passing=fault.passing,
+    )
+
+
+def no_success(
+    response: requests.Response,
+    told: Mapping[str, Any],
+    settings: Settings,
+    purpose: str,
+    method: str,
+    path: str,
+) -> ApiError:
+    """Make the error for an answer that is no success; ``told`` is its envelope, empty where it has none."""
+    status = response.status_code
+    reason = printable(told.get("error")) or printable(response.reason) or "no reason given"
+    request_id = printable(told.get("requestId"))
+    asked = wait_asked(response.headers) if status == 429 else None
+    what, advice = explain(status, settings, asked)
+    seen = ", ".join(str(part) for part in (status, reason, request_id and f"request ID {request_id}") if part)
+    return ApiError(
+        f"Could not {purpose}: {what} ({seen}); {advice}",
+        method=method,
+        path=path,
+        reason=reason,
+        status=status,
+        request_id=request_id,
+        lost=not 400 <= status < 500,
+        passing=status == 429 or status in PASSING_STATUSES,
+        wait=asked,
+    )
+
+
+def wait_asked(headers: Mapping[str, str]) -> float | None:
+    """Seconds that an answer asks to wait, None where it does not say or says nonsense.
+
+    ``X-RateLimit-Reset`` is what ClickHouse Cloud documents; ``Retry-After``, a number or a date, is HTTP's own
+    (RFC 9110, 10.2.3).
+    """
+    asked = []
+    for name in ("X-RateLimit-Reset", "Retry-After"):
+        value = headers.get(name, "")
+        try:
+            asked.append(float(value))
+        except ValueError:
+            date = http_date(value)
+            if date:
+                asked.append((date - datetime.now(timezone.utc)).total_seconds())
+    return max((max(seconds, 0.0) for seconds in asked if math.isfinite(seconds)), default=None)
 
 
 def explain(status: int, settings: Settings, asked: float | None) -> tuple[str, str]:

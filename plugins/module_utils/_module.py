@@ -19,19 +19,7 @@ from urllib.request import getproxies
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.parameters import remove_values
 
-from . import _options
-from ._client import (
-    ANY_TEXT,
-    OLDEST_REQUESTS,
-    REQUESTS_IMPORT_ERROR,
-    ApiError,
-    Client,
-    Settings,
-    printable,
-    requests_version,
-)
-from ._cloud import Cloud
-from ._options import OptionError
+from . import _client, _cloud, _options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,17 +59,17 @@ def create_module(options: Mapping[str, Any], **constraints: object) -> AnsibleM
     return AnsibleModule(argument_spec={**COMMON_OPTIONS, **options}, supports_check_mode=True, **constraints)
 
 
-def run(module: AnsibleModule, task: Callable[[AnsibleModule, Cloud], dict[str, Any]]) -> NoReturn:
+def run(module: AnsibleModule, task: Callable[[AnsibleModule, _cloud.Cloud], dict[str, Any]]) -> NoReturn:
     """Run a task and end the module with what it returns, or with its failure."""
-    client: Client | None = None
+    client: _client.Client | None = None
     result: dict[str, Any]
     try:
         settings, organization_id = _settings(module)
-        client = Client(settings)
-        result = task(module, Cloud(client, organization_id))
-    except OptionError as error:
+        client = _client.Client(settings)
+        result = task(module, _cloud.Cloud(client, organization_id))
+    except _options.OptionError as error:
         result = {"failed": True, "msg": str(error), "error": _fault(str(error))}
-    except ApiError as error:
+    except _client.ApiError as error:
         result = {"failed": True, "msg": str(error), "error": error.as_result()}
     except Exception as error:  # noqa: BLE001  # pylint: disable=broad-except
         msg = f"Unforeseen {type(error).__name__} in the module itself; please report it with what led to it."
@@ -106,7 +94,7 @@ def run(module: AnsibleModule, task: Callable[[AnsibleModule, Cloud], dict[str, 
     raise AssertionError  # exit_json does not return
 
 
-def _settings(module: AnsibleModule) -> tuple[Settings, str | None]:
+def _settings(module: AnsibleModule) -> tuple[_client.Settings, str | None]:
     """Find and check what every module needs; also the organization's ID, if it was given.
 
     :raises OptionError: for what is missing or malformed.
@@ -122,11 +110,13 @@ def _settings(module: AnsibleModule) -> tuple[Settings, str | None]:
     missing = [option for option in ("api_key", "api_secret") if not found[option][0]]
     if missing:
         places = " and ".join(f"{option} ({' or '.join(ENVIRONMENT[option])})" for option in missing)
-        raise OptionError(f"Missing: {places}; set it as an option, or as a variable on the host that runs the module.")
+        raise _options.OptionError(
+            f"Missing: {places}; set it as an option, or as a variable on the host that runs the module."
+        )
     if ca_path and not os.access(ca_path, os.R_OK):
-        raise OptionError(f"ca_path: nothing can be read at {ca_path} on the host that runs the module.")
+        raise _options.OptionError(f"ca_path: nothing can be read at {ca_path} on the host that runs the module.")
     organization_id, origin = found["organization_id"]
-    settings = Settings(
+    settings = _client.Settings(
         api_key=key,
         api_secret=secret,
         api_url=_options.api_url(url or DEFAULT_API_URL),
@@ -141,11 +131,11 @@ def _settings(module: AnsibleModule) -> tuple[Settings, str | None]:
 
 def _require_requests(module: AnsibleModule) -> None:
     """End the module if requests is missing or too old."""
-    wanted = f"requests >= {'.'.join(map(str, OLDEST_REQUESTS))}"
-    if REQUESTS_IMPORT_ERROR:
+    wanted = f"requests >= {'.'.join(map(str, _client.OLDEST_REQUESTS))}"
+    if _client.REQUESTS_IMPORT_ERROR:
         msg = missing_required_lib(wanted)
-        module.fail_json(msg=msg, error=_fault("requests is missing"), exception=REQUESTS_IMPORT_ERROR)
-    if requests_version() < OLDEST_REQUESTS:
+        module.fail_json(msg=msg, error=_fault("requests is missing"), exception=_client.REQUESTS_IMPORT_ERROR)
+    if _client.requests_version() < _client.OLDEST_REQUESTS:
         msg = f"The Python library requests is too old; install {wanted} for {sys.executable}, which runs the module."
         module.fail_json(msg=msg, error=_fault("requests is too old"))
 
@@ -164,7 +154,7 @@ def _find(module: AnsibleModule, option: str) -> tuple[str, str]:
 
 def _keep_out_of_sight(module: AnsibleModule, key: str, secret: str, url: str) -> None:
     """Have Ansible mask the credentials in whatever the module returns, in whichever way they came in."""
-    token = base64.b64encode(f"{key}:{secret}".encode(errors=ANY_TEXT)).decode().rstrip("=")
+    token = base64.b64encode(f"{key}:{secret}".encode(errors=_client.ANY_TEXT)).decode().rstrip("=")
     module.no_log_values.update((token, *_spellings(key), *_spellings(secret)))
     if "@" in url:
         module.no_log_values.add(url)
@@ -177,10 +167,10 @@ def _keep_out_of_sight(module: AnsibleModule, key: str, secret: str, url: str) -
 def _spellings(value: str) -> set[str]:
     """A credential as it is, and as servers and libraries may repeat it."""
     texts = (json.dumps(value), json.dumps(value, ensure_ascii=False), repr(value))
-    quoted = (quote(value, safe, errors=ANY_TEXT) for safe in ("/", ""))
-    spellings = {value, *quoted, quote_plus(value, errors=ANY_TEXT), *(text[1:-1] for text in texts)}
+    quoted = (quote(value, safe, errors=_client.ANY_TEXT) for safe in ("/", ""))
+    spellings = {value, *quoted, quote_plus(value, errors=_client.ANY_TEXT), *(text[1:-1] for text in texts)}
     # A reason is printed on one line, without a dot at its end.
-    return spellings | {printable(spelling) or "" for spelling in spellings}
+    return spellings | {_client.printable(spelling) or "" for spelling in spellings}
 
 
 def _proxy_passwords(proxy: str) -> set[str]:
@@ -191,4 +181,4 @@ def _proxy_passwords(proxy: str) -> set[str]:
 
 def _fault(reason: str) -> dict[str, Any]:
     """The ``error`` of a failure that no call led to."""
-    return ApiError(reason, reason).as_result()
+    return _client.ApiError(reason, reason).as_result()

@@ -8,25 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from . import _options, _plan
 from ._cloud import Holder, is_uuid
-from ._options import OptionError, role_names
-from ._plan import (
-    Outcome,
-    confirm_roles,
-    fold,
-    plan_absent,
-    plan_present,
-    predict,
-    resolve_roles,
-    seen_roles,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import timedelta
 
     from ._cloud import Cloud
-    from ._plan import Step
 
 
 class Entry(NamedTuple):
@@ -45,14 +34,14 @@ class Entry(NamedTuple):
         given = ((level.get("role"), level.get("roles")) for level in levels)
         role, roles = next((pair for pair in given if pair != (None, None)), (None, None))
         if (role is None) == (roles is None):
-            raise OptionError(f"{email}: give exactly one of role and roles.")
-        return cls(email, role, role_names(roles, f"{email}: roles") if roles is not None else ())
+            raise _options.OptionError(f"{email}: give exactly one of role and roles.")
+        return cls(email, role, _options.role_names(roles, f"{email}: roles") if roles is not None else ())
 
 
 class Result(NamedTuple):
     """What became of a roster, one outcome a person, and what the user should know besides."""
 
-    outcomes: Sequence[Outcome]
+    outcomes: Sequence[_plan.Outcome]
     warnings: Sequence[str]
 
 
@@ -65,30 +54,32 @@ def keep_present(
     :raises ApiError: where the organization could not be read.
     """
     if purge and not entries:
-        raise OptionError("purge: the roster is empty, which would revoke every invitation there is; use state=absent.")
+        raise _options.OptionError(
+            "purge: the roster is empty, which would revoke every invitation there is; use state=absent."
+        )
     by_name = any(not is_uuid(name) for entry in entries for name in entry.roles)
     roles = cloud.roles() if by_name else None
     invitations = cloud.invitations()
     now = cloud.now()
     named = dict.fromkeys(entry.roles for entry in entries if entry.roles)
-    seen = seen_roles(invitations) if named and roles is None else {}
-    resolved = {names: resolve_roles(names, roles, seen) for names in named}
-    wishes = fold(Holder(entry.email, entry.role, resolved.get(entry.roles)) for entry in entries)
+    seen = _plan.seen_roles(invitations) if named and roles is None else {}
+    resolved = {names: _plan.resolve_roles(names, roles, seen) for names in named}
+    wishes = _plan.fold(Holder(entry.email, entry.role, resolved.get(entry.roles)) for entry in entries)
     warnings: list[str] = []
-    steps = plan_present(wishes, invitations, (), renew_before, now)
+    steps = _plan.plan_present(wishes, invitations, (), renew_before, now)
     if any(step.invites_a_newcomer for step in steps):
         members = cloud.members_if_allowed()
         if members is None:
             warnings.append(
                 "The API key may not list members, so people who have joined already may be invited once more."
             )
-        steps = plan_present(wishes, invitations, members or (), renew_before, now)
+        steps = _plan.plan_present(wishes, invitations, members or (), renew_before, now)
     if any(step.needs_confirmed_roles for step in steps):
         known = cloud.roles() if roles is None else roles
-        steps = [confirm_roles(step, known) for step in steps]
+        steps = [_plan.confirm_roles(step, known) for step in steps]
     if purge:
         kept = {wish.email for wish in wishes}
-        steps += plan_absent((each.email for each in invitations if each.email not in kept), invitations)
+        steps += _plan.plan_absent((each.email for each in invitations if each.email not in kept), invitations)
     return _carry_through(cloud, steps, warnings, check_mode)
 
 
@@ -97,7 +88,7 @@ def keep_absent(cloud: Cloud, emails: Iterable[str], check_mode: bool) -> Result
 
     :raises ApiError: where the organization could not be read.
     """
-    return _carry_through(cloud, plan_absent(emails, cloud.invitations()), [], check_mode)
+    return _carry_through(cloud, _plan.plan_absent(emails, cloud.invitations()), [], check_mode)
 
 
 def keep_absent_by_id(cloud: Cloud, invitation_id: str, check_mode: bool) -> Result:
@@ -106,16 +97,16 @@ def keep_absent_by_id(cloud: Cloud, invitation_id: str, check_mode: bool) -> Res
     :raises ApiError: where it could not be read.
     """
     invitation = cloud.invitation(invitation_id)
-    steps = plan_absent([invitation.email], [invitation]) if invitation else plan_absent([""], [])
+    steps = _plan.plan_absent([invitation.email], [invitation]) if invitation else _plan.plan_absent([""], [])
     return _carry_through(cloud, steps, [], check_mode)
 
 
-def _carry_through(cloud: Cloud, steps: Sequence[Step], warnings: list[str], check_mode: bool) -> Result:
+def _carry_through(cloud: Cloud, steps: Sequence[_plan.Step], warnings: list[str], check_mode: bool) -> Result:
     if check_mode or not any(step.writes for step in steps):
-        outcomes = [predict(step) for step in steps]
+        outcomes = [_plan.predict(step) for step in steps]
     else:
         # Most runs find nothing to do: they need not compile what does it.
-        from ._apply import apply  # noqa: PLC0415
+        from . import _apply  # noqa: PLC0415
 
-        outcomes = apply(cloud, steps)
+        outcomes = _apply.apply(cloud, steps)
     return Result(outcomes, warnings + [warning for step in steps for warning in step.warnings])

@@ -260,13 +260,15 @@ from typing import TYPE_CHECKING, Any
 
 from ..module_utils import _options
 from ..module_utils._module import ROLE_OPTIONS, create_module, run
-from ..module_utils._result import result_of_one
 from ..module_utils._roster import Entry, keep_absent, keep_absent_by_id, keep_present
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ansible.module_utils.basic import AnsibleModule
 
     from ..module_utils._cloud import Cloud
+    from ..module_utils._roster import Result
 
 
 def keep_invitation(module: AnsibleModule, cloud: Cloud) -> dict[str, Any]:
@@ -282,6 +284,22 @@ def keep_invitation(module: AnsibleModule, cloud: Cloud) -> dict[str, Any]:
         renew_before = _options.duration(options["renew_before"], "renew_before")
         kept = keep_present(cloud, [entry], renew_before, purge=False, check_mode=module.check_mode)
     return result_of_one(kept, cloud.now(), module._diff)
+
+
+def result_of_one(kept: Result, now: datetime, diff: bool) -> dict[str, Any]:
+    """The result for one person."""
+    outcome = kept.outcomes[0]
+    result = {
+        "changed": outcome.changed,
+        "invitation": outcome.invitation.as_result(now) if outcome.invitation else None,
+        "member": outcome.member.as_result() if outcome.member else None,
+        "warnings": list(kept.warnings),
+    }
+    if diff:
+        result["diff"] = outcome.step.diff()
+    if outcome.error:
+        return {**result, "failed": True, "msg": str(outcome.error), "error": outcome.error.as_result()}
+    return {**result, "action": outcome.action}
 
 
 def main() -> None:

@@ -208,12 +208,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..module_utils import _options
 from ..module_utils._module import create_module, run
-from ..module_utils._result import result_of_look
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from datetime import datetime
+
     from ansible.module_utils.basic import AnsibleModule
 
-    from ..module_utils._cloud import Cloud
+    from ..module_utils._cloud import Cloud, Invitation, Member
 
 
 def look_up(module: AnsibleModule, cloud: Cloud) -> dict[str, Any]:
@@ -227,6 +229,30 @@ def look_up(module: AnsibleModule, cloud: Cloud) -> dict[str, Any]:
         invitations = cloud.invitations()
     members = cloud.members() if options["members"] else None
     return result_of_look(invitations, members, emails, options["status"], cloud.now())
+
+
+def result_of_look(
+    invitations: Iterable[Invitation],
+    members: Iterable[Member] | None,
+    emails: Collection[str] | None,
+    status: str,
+    now: datetime,
+) -> dict[str, Any]:
+    """The result of looking things up, for these people only if any are named, sorted by email."""
+    wanted = None if emails is None else set(emails)
+    result: dict[str, Any] = {
+        "changed": False,
+        "invitations": [
+            invitation.as_result(now)
+            for invitation in sorted(invitations, key=lambda each: (each.email, each.created_at or "", each.id or ""))
+            if (wanted is None or invitation.email in wanted)
+            and (status == "all" or invitation.expired(now) == (status == "expired"))
+        ],
+    }
+    if members is not None:
+        ordered = sorted(members, key=lambda each: each.email)
+        result["members"] = [member.as_result() for member in ordered if wanted is None or member.email in wanted]
+    return result
 
 
 def main() -> None:

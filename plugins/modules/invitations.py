@@ -235,15 +235,23 @@ error:
 
 from typing import TYPE_CHECKING, Any
 
-from ..module_utils import _options
+from ..module_utils import _options, _plan
 from ..module_utils._module import ROLE_OPTIONS, create_module, run
-from ..module_utils._result import result_of_roster
 from ..module_utils._roster import Entry, keep_absent, keep_present
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
     from ansible.module_utils.basic import AnsibleModule
 
+    from ..module_utils._client import ApiError
     from ..module_utils._cloud import Cloud
+    from ..module_utils._roster import Result
+
+# A failed task's message repeats so many people's failures in full; the rest is in the result.
+FAILURES_IN_MESSAGE = 5
+WARNINGS_AT_MOST = 20
 
 
 def keep_roster(module: AnsibleModule, cloud: Cloud) -> dict[str, Any]:
@@ -263,6 +271,53 @@ def keep_roster(module: AnsibleModule, cloud: Cloud) -> dict[str, Any]:
         renew_before = _options.duration(options["renew_before"], "renew_before")
         kept = keep_present(cloud, entries, renew_before, options["purge"], module.check_mode)
     return result_of_roster(kept, cloud.now(), module._diff)
+
+
+def result_of_roster(kept: Result, now: datetime, diff: bool) -> dict[str, Any]:
+    """The result for a whole roster: a record for each person for whom something was done, or was to be."""
+    outcomes = kept.outcomes
+    actions = [outcome.action for outcome in outcomes]
+    result: dict[str, Any] = {
+        "changed": any(outcome.changed for outcome in outcomes),
+        "changes": [_change(outcome, now) for outcome in outcomes if outcome.step.writes],
+        "members": [outcome.step.email for outcome in outcomes if outcome.action == "member"],
+        "summary": {action: actions.count(action) for action in (*_plan.ACTIONS, "failed")},
+        "warnings": _bounded(kept.warnings),
+    }
+    if diff:
+        result["diff"] = [
+            {"before_header": outcome.step.email, "after_header": outcome.step.email, **outcome.step.diff()}
+            for outcome in outcomes
+            if outcome.step.writes
+        ]
+    errors = [outcome.error for outcome in outcomes if outcome.error]
+    if errors:
+        return {**result, "failed": True, "msg": _message(errors, len(outcomes)), "error": errors[0].as_result()}
+    return result
+
+
+def _change(outcome: _plan.Outcome, now: datetime) -> dict[str, Any]:
+    change = {
+        "email": outcome.step.email,
+        "action": outcome.action,
+        "invitation": outcome.invitation.as_result(now) if outcome.invitation else None,
+    }
+    if outcome.error:
+        change["error"] = {"msg": str(outcome.error), **outcome.error.as_result()}
+    return change
+
+
+def _bounded(warnings: Sequence[str]) -> list[str]:
+    more = len(warnings) - WARNINGS_AT_MOST
+    return [*warnings[:WARNINGS_AT_MOST], *([f"{more} more warnings are left out."] if more > 0 else [])]
+
+
+def _message(errors: Sequence[ApiError], people: int) -> str:
+    sentences = [f"{len(errors)} of {people} people failed."]
+    sentences += [str(error) for error in errors[:FAILURES_IN_MESSAGE]]
+    if len(errors) > FAILURES_IN_MESSAGE:
+        sentences.append("The rest is in changes.")
+    return " ".join(sentences)
 
 
 def main() -> None:

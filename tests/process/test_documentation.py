@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import trustme
 import yaml
-from ansible_collections.clickhouse.cloud.plugins.module_utils import _apply, _client, _module, _plan
+from ansible_collections.clickhouse.cloud.plugins.module_utils import _apply, _client, _plan
 from process import runs
 from simulator import Simulator
 from whole.harness import Runner, SkippingClock, run_module
@@ -492,7 +492,7 @@ class Trouble:
         return self.task.info(api_url="https://api.example.com", **SECONDS)
 
     def requests_is(self, name, value):
-        self.monkeypatch.setattr(_module, name, value)
+        self.monkeypatch.setattr(_client, name, value)
         output, _log = run_module("invitation_info", {})
         return {"warnings": [], **json.loads(output)}
 

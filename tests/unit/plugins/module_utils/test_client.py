@@ -15,7 +15,8 @@ import pytest
 import requests
 import urllib3
 from ansible_collections.clickhouse.cloud.plugins.module_utils import _client
-from ansible_collections.clickhouse.cloud.plugins.module_utils._client import ApiError, Client, backoff, wait_asked
+from ansible_collections.clickhouse.cloud.plugins.module_utils._client import ApiError, Client, backoff
+from ansible_collections.clickhouse.cloud.plugins.module_utils._faults import wait_asked
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -11,7 +11,7 @@ import syslog
 
 import pytest
 import requests
-from ansible_collections.clickhouse.cloud.plugins.module_utils import _client, _module
+from ansible_collections.clickhouse.cloud.plugins.module_utils import _client
 from ansible_collections.clickhouse.cloud.plugins.modules import invitation, invitation_info, invitations
 
 from ..records import ALICE, DEVELOPER, KEY, ORGANIZATION, SECRET, uid
@@ -247,7 +247,7 @@ class TestEnding:
         assert answer["api"]["requests"] == 0
 
     def test_without_requests(self, run, credentials, monkeypatch):
-        monkeypatch.setattr(_module, "REQUESTS_IMPORT_ERROR", "ImportError: no requests")
+        monkeypatch.setattr(_client, "REQUESTS_IMPORT_ERROR", "ImportError: no requests")
         answer = run(invitation_info, credentials)
         assert "requests >= 2.28" in answer["msg"]
         assert answer["error"]["reason"] == "requests is missing"

@@ -11,13 +11,14 @@ from datetime import timedelta
 import pytest
 from ansible_collections.clickhouse.cloud.plugins.module_utils._cloud import Invitation, Member, Role
 from ansible_collections.clickhouse.cloud.plugins.module_utils._options import OptionError
-from ansible_collections.clickhouse.cloud.plugins.module_utils._result import result_of_one, result_of_roster
 from ansible_collections.clickhouse.cloud.plugins.module_utils._roster import (
     Entry,
     keep_absent,
     keep_absent_by_id,
     keep_present,
 )
+from ansible_collections.clickhouse.cloud.plugins.modules.invitation import result_of_one
+from ansible_collections.clickhouse.cloud.plugins.modules.invitations import result_of_roster
 from hypothesis import given
 from hypothesis import strategies as st
 
