@@ -162,7 +162,7 @@ class Client:
         return {"requests": self.requests, "retries": self.retries, "waited": round(self.waited, 3)}
 
     def _send(self, purpose: str, method: str, path: str, body: Mapping[str, Any] | None) -> object:
-        """Send one request and wait for the whole of its answer."""
+        """Send one request, wait for the whole of its answer, and take the result out of its envelope."""
         self.requests += 1
         try:
             with (

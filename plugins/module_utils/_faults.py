@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Makes the errors of calls: what a status means, or what kept an answer from coming, and what to do about it. Pure."""
+"""Makes the errors of calls: what a status means, or what kept an answer from coming, and what to do about it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PASSING_STATUSES = frozenset({500, 502, 503, 504})
 
 def no_answer(error: BaseException, settings: Settings, purpose: str, method: str, path: str) -> ApiError:
     """Make the error for a request that no answer came to."""
-    fault = diagnose(error, settings)
+    fault = _diagnose(error, settings)
     return ApiError(
         f"Could not {purpose}: {fault.what}; {fault.advice}",
         method=method,
@@ -46,19 +46,14 @@ def no_answer(error: BaseException, settings: Settings, purpose: str, method: st
 
 
 def no_success(
-    response: requests.Response,
-    told: Mapping[str, Any],
-    settings: Settings,
-    purpose: str,
-    method: str,
-    path: str,
+    response: requests.Response, told: Mapping[str, Any], settings: Settings, purpose: str, method: str, path: str
 ) -> ApiError:
     """Make the error for an answer that is no success; ``told`` is its envelope, empty where it has none."""
     status = response.status_code
     reason = printable(told.get("error")) or printable(response.reason) or "no reason given"
     request_id = printable(told.get("requestId"))
     asked = wait_asked(response.headers) if status == 429 else None
-    what, advice = explain(status, settings, asked)
+    what, advice = _explain(status, settings, asked)
     seen = ", ".join(str(part) for part in (status, reason, request_id and f"request ID {request_id}") if part)
     return ApiError(
         f"Could not {purpose}: {what} ({seen}); {advice}",
@@ -91,7 +86,7 @@ def wait_asked(headers: Mapping[str, str]) -> float | None:
     return max((max(seconds, 0.0) for seconds in asked if math.isfinite(seconds)), default=None)
 
 
-def explain(status: int, settings: Settings, asked: float | None) -> tuple[str, str]:
+def _explain(status: int, settings: Settings, asked: float | None) -> tuple[str, str]:
     """Say what a status means, and what to do about it; ``asked`` are the seconds to wait, where the answer asks to."""
     known = {
         401: (
@@ -128,7 +123,7 @@ class Fault(NamedTuple):
     reason: str = ""
 
 
-def diagnose(error: BaseException, settings: Settings) -> Fault:
+def _diagnose(error: BaseException, settings: Settings) -> Fault:
     """Say what went wrong below HTTP, what to do about it, and whether the request can have arrived."""
     causes = list(_causes(error))
     host = urlsplit(settings.api_url).netloc

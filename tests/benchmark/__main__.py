@@ -77,7 +77,7 @@ def new_people(simulator: Simulator, ways: Ways, ping: float) -> dict[int, Times
             Contestant("uri, a loop", ways.uri_loop(emails), simulator.reset),
             Contestant("invitation, a loop", ways.invitation_loop(emails), simulator.reset),
         ]
-        results[count] = times = fastest(contestants, simulator.environment, turns=3 if count < 200 else 2)
+        results[count] = times = fastest(contestants, simulator.environment, turns=3 if count < max(NEW_PEOPLE) else 2)
         goals = {
             "uri, a loop / invitations": (times["uri, a loop"] / times["invitations"], 18.0),
             "invitations / ping": (times["invitations"] / ping, 1.25),

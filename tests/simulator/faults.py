@@ -37,6 +37,7 @@ OPERATIONS = (
 LISTS = tuple(operation for operation in OPERATIONS if operation.startswith("list_"))
 WRITES = ("create_invitation", "delete_invitation")
 JSON = "application/json; charset=utf-8"
+_PHRASES = {known.value: known.phrase for known in HTTPStatus}
 # Narrower than Python can say: _TYPES checks them.
 HttpStatus = int
 HeaderText = str
@@ -57,12 +58,13 @@ class Answer:
             headers["Content-Length"] = str(len(self.body) if length is None else length)
         if close:
             headers["Connection"] = "close"
-        lines = [f"HTTP/1.1 {self.status} {_PHRASES.get(self.status, 'Unknown')}"]
+        lines = [f"HTTP/1.1 {self.status} {_phrase(self.status)}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-_PHRASES = {known.value: known.phrase for known in HTTPStatus}
+def _phrase(status: int) -> str:
+    return _PHRASES.get(status, "Unknown")
 
 
 def envelope(status: int, *, result: str | None = None, error: str | None = None) -> bytes:
@@ -632,7 +634,7 @@ BODIES: dict[str, bytes | None] = {
 
 def _answer(status: int, body: str, headers: Mapping[str, str]) -> Answer:
     if body == "envelope":
-        phrase = _PHRASES.get(status, "Unknown")
+        phrase = _phrase(status)
         return Answer(status, envelope(status, error=phrase), {"Content-Type": JSON, **headers})
     if body == "empty":
         return Answer(status, b"", headers)
