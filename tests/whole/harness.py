@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import io
 import itertools
@@ -106,6 +107,8 @@ def run_module(module, arguments):
     with (
         mock.patch.object(basic, "_ANSIBLE_ARGS", payload),
         mock.patch.object(basic, "_ANSIBLE_PROFILE", "legacy", create=True),
+        # This process lives on, and its garbage is to be collected.
+        mock.patch.object(gc, "freeze"),
         mock.patch.object(basic.AnsibleModule, "log", lambda _module, *parts, **_rest: logged.extend(parts)),
         contextlib.redirect_stdout(output),
         contextlib.suppress(SystemExit),

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 import requests
@@ -117,7 +119,15 @@ class Runner:
 
 
 @pytest.fixture
-def run(api, capsys):  # noqa: ARG001
+def freeze(monkeypatch):
+    """What stands in for gc.freeze: this process lives on, and its garbage is to be collected."""
+    freeze = Mock()
+    monkeypatch.setattr(gc, "freeze", freeze)
+    return freeze
+
+
+@pytest.fixture
+def run(api, capsys, freeze):  # noqa: ARG001
     return Runner(capsys)
 
 

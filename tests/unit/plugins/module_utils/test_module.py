@@ -225,6 +225,11 @@ class TestMasking:
 
 
 class TestEnding:
+    def test_spares_python_the_search_of_all_that_is_loaded(self, run, api, credentials, freeze):
+        api.invitations()
+        run(invitation_info, credentials)
+        freeze.assert_called_once_with()
+
     def test_a_long_wait_is_announced(self, run, api, credentials):
         api.invitations(answer=refusal(429, headers={"X-RateLimit-Reset": "12"}))
         api.invitations()
