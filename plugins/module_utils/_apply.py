@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ._client import ApiError, backoff
-from ._cloud import Holder, Invitation, Member
+from ._cloud import Invitation, Member, Wish
 from ._plan import Outcome, describe, fits, latest, predict, role_list
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _carry_out(cloud: Cloud, step: Step) -> Outcome:
     return Outcome(step, "unchanged" if found else step.action, changed, invitation)
 
 
-def _invite(cloud: Cloud, wish: Holder, gone: Collection[Invitation]) -> Invitation:
+def _invite(cloud: Cloud, wish: Wish, gone: Collection[Invitation]) -> Invitation:
     """Invite a person once.
 
     What is found after a lost answer counts as ours, unless it is among the ``gone``, which a late read may still show.
@@ -148,7 +148,7 @@ def _put_back(cloud: Cloud, failed: Outcome, error: ApiError, before: Invitation
         failed = _reconsider(cloud, [failed])[0]._replace(reconsidered=True)
         if failed.error is None or failed.invitation:
             return failed
-    roles = Holder(before.email, None if before.assigned_roles else before.role, before.assigned_roles)
+    roles = Wish(before.email, None if before.assigned_roles else before.role, before.assigned_roles)
     try:
         invitation = _invite(cloud, roles, failed.step.delete)
     except ApiError as again:
@@ -219,7 +219,7 @@ def _live(
     return latest(each for each in invitations if each.email == email and each.id not in ids and not each.expired(now))
 
 
-def _other_roles(cloud: Cloud, wish: Holder, invitation: Invitation) -> ApiError:
+def _other_roles(cloud: Cloud, wish: Wish, invitation: Invitation) -> ApiError:
     """The error for an invitation that the API, or someone else at the same moment, gave other roles than asked for."""
     sentence = (
         f"{wish.email} was invited with other roles ({describe(invitation)}) than asked for ({describe(wish)});"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, TypeVar
 
@@ -16,8 +15,12 @@ from ._client import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Union
 
     from ._client import Client
+
+    # Whoever has roles, or is to have them.
+    Holder = Union["Wish", "Invitation", "Member"]
 
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _TIMESTAMP = re.compile(
@@ -40,9 +43,16 @@ class Role(NamedTuple):
         return {"role_id": self.id, "role_name": self.name, "role_type": self.type}
 
 
-@dataclass(frozen=True)
-class Holder:
-    """Someone's roles, as they are or are to be.
+class Wish(NamedTuple):
+    """The roles that someone is to have: ``assigned_roles`` or, where there are none, the older ``role``."""
+
+    email: str
+    role: str | None = None
+    assigned_roles: tuple[Role, ...] | None = None
+
+
+class Invitation(NamedTuple):
+    """An invitation. In check mode one that is only predicted has no ID and no times.
 
     ``role`` is the API's older field, ``assigned_roles`` the newer one: None where it is not there, as in older
     organizations' answers, empty where it is there but tells nothing.
@@ -51,16 +61,6 @@ class Holder:
     email: str
     role: str | None = None
     assigned_roles: tuple[Role, ...] | None = None
-
-    def roles_as_result(self) -> dict[str, Any]:
-        """The roles as a module returns them."""
-        return {"role": self.role, "assigned_roles": [role.as_result() for role in self.assigned_roles or ()]}
-
-
-@dataclass(frozen=True)
-class Invitation(Holder):
-    """An invitation. In check mode one that is only predicted has no ID and no times."""
-
     id: str | None = None
     created_at: str | None = None
     expire_at: str | None = None
@@ -81,33 +81,22 @@ class Invitation(Holder):
 
     def as_result(self, now: datetime) -> dict[str, Any]:
         """The invitation as a module returns it."""
-        return {
-            "id": self.id,
-            "email": self.email,
-            **self.roles_as_result(),
-            "created_at": self.created_at,
-            "expire_at": self.expire_at,
-            "expired": self.expired(now),
-        }
+        return {**self._asdict(), "assigned_roles": _roles_as_result(self), "expired": self.expired(now)}
 
 
-@dataclass(frozen=True)
-class Member(Holder):
-    """Someone who has joined."""
+class Member(NamedTuple):
+    """Someone who has joined. The roles are told as an invitation's are."""
 
+    email: str
+    role: str | None = None
+    assigned_roles: tuple[Role, ...] | None = None
     user_id: str | None = None
     name: str | None = None
     joined_at: str | None = None
 
     def as_result(self) -> dict[str, Any]:
         """The member as a module returns it."""
-        return {
-            "user_id": self.user_id,
-            "name": self.name,
-            "email": self.email,
-            **self.roles_as_result(),
-            "joined_at": self.joined_at,
-        }
+        return {**self._asdict(), "assigned_roles": _roles_as_result(self)}
 
 
 class Cloud:
@@ -248,6 +237,10 @@ def parse_timestamp(text: str | None) -> datetime | None:
         return local + offset if sign == "-" else local - offset
     except (ValueError, OverflowError):
         return None
+
+
+def _roles_as_result(holder: Holder) -> list[dict[str, Any]]:
+    return [role.as_result() for role in holder.assigned_roles or ()]
 
 
 def _unreadable(purpose: str, method: str, path: str, reason: str = "unexpected content") -> ApiError:

@@ -7,17 +7,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ._cloud import Holder, Invitation, Member, Role, is_uuid, parse_timestamp
+from ._cloud import Invitation, Member, Role, is_uuid, parse_timestamp
 from ._options import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from ._client import ApiError
+    from ._cloud import Holder, Wish
 
 ACTIONS = ("created", "unchanged", "replaced", "renewed", "deleted", "absent", "member", "expired")
 
@@ -33,7 +33,7 @@ class Step(NamedTuple):
 
     email: str
     action: str
-    wish: Holder | None = None
+    wish: Wish | None = None
     delete: tuple[Invitation, ...] = ()
     before: Invitation | None = None
     invitation: Invitation | None = None
@@ -92,7 +92,7 @@ def predict(step: Step) -> Outcome:
 
 
 def plan_present(
-    wishes: Iterable[Holder],
+    wishes: Iterable[Wish],
     invitations: Iterable[Invitation],
     members: Iterable[Member],
     renew_before: timedelta | None,
@@ -146,15 +146,15 @@ def confirm_roles(step: Step, roles: Sequence[Role]) -> Step:
         names = [same[0].id]
     else:
         names = [role.id for role in wish.assigned_roles]
-    return _inviting(step, replace(wish, assigned_roles=resolve_roles(names, roles, {})))
+    return _inviting(step, wish._replace(assigned_roles=resolve_roles(names, roles, {})))
 
 
-def fold(wishes: Iterable[Holder]) -> list[Holder]:
+def fold(wishes: Iterable[Wish]) -> list[Wish]:
     """Drop repetitions, keeping the order.
 
     :raises OptionError: if someone is listed with different roles.
     """
-    folded: dict[str, Holder] = {}
+    folded: dict[str, Wish] = {}
     for wish in wishes:
         first = folded.setdefault(wish.email, wish)
         if (first.role, _ids(first)) != (wish.role, _ids(wish)):
@@ -169,7 +169,7 @@ def seen_roles(invitations: Iterable[Invitation]) -> dict[str, Role]:
     return {role.id: role for invitation in invitations for role in invitation.assigned_roles or ()}
 
 
-def fits(wish: Holder, holder: Holder) -> bool | None:
+def fits(wish: Wish, holder: Holder) -> bool | None:
     """Whether someone has the roles wished for; None where that cannot be told.
 
     Once an organization has moved to custom roles, the API freezes ``role`` at what it was and assigns by
@@ -205,7 +205,7 @@ def latest(invitations: Iterable[Invitation]) -> Invitation | None:
 
 
 def _plan_person(
-    wish: Holder, theirs: Sequence[Invitation], member: Member | None, renew_before: timedelta | None, now: datetime
+    wish: Wish, theirs: Sequence[Invitation], member: Member | None, renew_before: timedelta | None, now: datetime
 ) -> Step:
     live = [invitation for invitation in theirs if not invitation.expired(now)]
     if not live:
@@ -227,7 +227,7 @@ def _plan_person(
         same_roles = stands.assigned_roles if content else None
         return _inviting(
             Step(wish.email, "renewed", delete=_leaving_last(stands, theirs), before=stands),
-            replace(wish, assigned_roles=same_roles or wish.assigned_roles),
+            wish._replace(assigned_roles=same_roles or wish.assigned_roles),
         )
     if not content:
         warnings = (*warnings, _unclear_roles(wish, stands))
@@ -245,7 +245,7 @@ def _leaving_last(before: Invitation, theirs: Iterable[Invitation]) -> tuple[Inv
     return (*(invitation for invitation in theirs if invitation is not before), before)
 
 
-def _inviting(step: Step, wish: Holder) -> Step:
+def _inviting(step: Step, wish: Wish) -> Step:
     """The step with an invitation as wished at its end."""
     return step._replace(wish=wish, invitation=Invitation(wish.email, wish.role, wish.assigned_roles))
 
@@ -270,7 +270,7 @@ def _is_due(invitation: Invitation, renew_before: timedelta | None, now: datetim
     return False, (warning,)
 
 
-def _unclear_roles(wish: Holder, invitation: Invitation) -> str:
+def _unclear_roles(wish: Wish, invitation: Invitation) -> str:
     return (
         f"The roles of the invitation of {wish.email} ({describe(invitation)}) cannot be compared with those asked for"
         f" ({describe(wish)}), so it is left as it is; name roles as the organization knows them, or revoke it first."
@@ -284,7 +284,7 @@ def _other_invitation(invitation: Invitation) -> str:
     )
 
 
-def _member_warnings(wish: Holder, member: Member) -> tuple[str, ...]:
+def _member_warnings(wish: Wish, member: Member) -> tuple[str, ...]:
     if fits(wish, member) is not False:
         return ()
     warning = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import _options, _plan
-from ._cloud import Holder, is_uuid
+from ._cloud import Wish, is_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -64,7 +64,7 @@ def keep_present(
     named = dict.fromkeys(entry.roles for entry in entries if entry.roles)
     seen = _plan.seen_roles(invitations) if named and roles is None else {}
     resolved = {names: _plan.resolve_roles(names, roles, seen) for names in named}
-    wishes = _plan.fold(Holder(entry.email, entry.role, resolved.get(entry.roles)) for entry in entries)
+    wishes = _plan.fold(Wish(entry.email, entry.role, resolved.get(entry.roles)) for entry in entries)
     warnings: list[str] = []
     steps = _plan.plan_present(wishes, invitations, (), renew_before, now)
     if any(step.invites_a_newcomer for step in steps):

@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from ansible_collections.clickhouse.cloud.plugins.module_utils._apply import apply
 from ansible_collections.clickhouse.cloud.plugins.module_utils._client import Client
-from ansible_collections.clickhouse.cloud.plugins.module_utils._cloud import Cloud, Holder, Invitation
+from ansible_collections.clickhouse.cloud.plugins.module_utils._cloud import Cloud, Invitation, Wish
 from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import plan_absent, plan_present
 
 from ..records import (
@@ -31,7 +29,7 @@ from ..records import (
 )
 from ..scripted import Answer, lost, refusal, result
 
-WISH = Holder(ALICE, None, (DEVELOPER,))
+WISH = Wish(ALICE, None, (DEVELOPER,))
 NEW = invitation_record(number=9)
 
 
@@ -223,7 +221,7 @@ class TestARefusal:
         for email in people:
             api.create(refusal(409), email, roles=[DEVELOPER])
         reconsiders(api, NEW, members=[member_record(BOB)])
-        outcomes = present(cloud, wishes=[replace(WISH, email=email) for email in people])
+        outcomes = present(cloud, wishes=[WISH._replace(email=email) for email in people])
         assert [outcome.action for outcome in outcomes] == ["unchanged", "member", "failed"]
 
 
@@ -248,7 +246,7 @@ class TestPuttingBack:
         reconsiders(api)
         back = invitation_record(roles=None, number=8)
         api.create(back, ALICE, role="developer")
-        (outcome,) = present(cloud, invitation_record(roles=None), wishes=[Holder(ALICE, "admin")])
+        (outcome,) = present(cloud, invitation_record(roles=None), wishes=[Wish(ALICE, "admin")])
         assert outcome.invitation == found(back)
 
     def test_that_is_refused_leaves_the_person_with_none(self, cloud, api):
@@ -341,7 +339,7 @@ class TestARoster:
 
     @pytest.fixture
     def wishes(self):
-        return [replace(WISH, email=email) for email in self.PEOPLE]
+        return [WISH._replace(email=email) for email in self.PEOPLE]
 
     @pytest.mark.parametrize("status", [401, 403])
     def test_stops_at_what_all_would_fail_of(self, cloud, api, wishes, status):
@@ -423,7 +421,7 @@ def test_roles_that_cannot_be_compared_are_taken(cloud, api):
 
 class TestAMovedOrganization:
     MOVED = "Organization has migrated to Custom Roles. Use 'assignedRoleIds' instead of 'role'."
-    BY_ROLE = (Holder(ALICE, "developer"),)
+    BY_ROLE = (Wish(ALICE, "developer"),)
 
     def test_is_told_what_to_use(self, cloud, api):
         api.create(refusal(400, self.MOVED), ALICE, role="developer")

@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from ansible_collections.clickhouse.cloud.plugins.module_utils._cloud import (
-    Holder,
     Invitation,
     Member,
     Role,
+    Wish,
 )
 from ansible_collections.clickhouse.cloud.plugins.module_utils._options import OptionError
 from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
@@ -48,7 +47,7 @@ NEVER = None
 
 
 def wish(*roles, role=None, email=ALICE):
-    return Holder(email, role, roles or None)
+    return Wish(email, role, roles or None)
 
 
 def invited(*roles, role="developer", email=ALICE, number=1, age=DAY, left=6 * DAY):
@@ -73,7 +72,7 @@ def joined(*roles, role="developer", email=ALICE):
 
 def silent(*roles, **fields):
     """An invitation whose assigned roles are there but tell nothing."""
-    return Invitation(**{**vars(invited(*roles, **fields)), "assigned_roles": ()})
+    return invited(*roles, **fields)._replace(assigned_roles=())
 
 
 # wished for                     | as it is                                       | does it fit?
@@ -373,7 +372,7 @@ DIFFS = {
     "replaced by role": ([invited()], wish(role="admin"), {"role": "developer"}, {"role": "admin"}),
     "replaced, ID alone known": (
         [invited(ADMIN)],
-        Holder(ALICE, None, (Role(uid(9)),)),
+        Wish(ALICE, None, (Role(uid(9)),)),
         {"roles": ["Admin"]},
         {"roles": [uid(9)]},
     ),
@@ -467,7 +466,7 @@ CONFIRMED = {
     "a role by its name": ([invited(DEVELOPER)], wish(ADMIN), AT_EXPIRY, False),
     "a role by its ID": (
         [invited(DEVELOPER)],
-        Holder(ALICE, None, (Role(ADMIN.id),)),
+        Wish(ALICE, None, (Role(ADMIN.id),)),
         AT_EXPIRY,
         True,
     ),
@@ -482,13 +481,13 @@ def test_nothing_is_revoked_for_roles_that_nobody_has_seen(found, wished, renew_
     assert (confirmed.delete, confirmed.action) == (step.delete, step.action)
     if asked:
         assert "role" not in {**confirmed.diff()["before"], **confirmed.diff()["after"]}
-        assert confirmed.wish == Holder(ALICE, wished.role, (ADMIN,))
+        assert confirmed.wish == Wish(ALICE, wished.role, (ADMIN,))
         assert confirmed.invitation == Invitation(ALICE, wished.role, (ADMIN,))
         assert not confirmed.needs_confirmed_roles
 
 
 def test_a_diff_shows_the_roles_that_are_assigned_where_the_older_one_is_frozen():
-    frozen = replace(invited(BILLING, left=HOUR), role="developer")
+    frozen = invited(BILLING, left=HOUR)._replace(role="developer")
     (step,) = plan_present([wish(role="developer")], [frozen], [], DAY, NOW)
     shown = {side: each["roles"] for side, each in confirm_roles(step, ROLES).diff().items()}
     assert shown == {"before": ["Billing"], "after": ["Developer"]}
@@ -496,7 +495,7 @@ def test_a_diff_shows_the_roles_that_are_assigned_where_the_older_one_is_frozen(
 
 def test_a_renewed_invitation_keeps_the_roles_that_are_known_to_be_there():
     (step,) = plan_present([wish(role="developer")], [invited(DEVELOPER, left=HOUR)], [], DAY, NOW)
-    assert step.wish == Holder(ALICE, "developer", (DEVELOPER,))
+    assert step.wish == Wish(ALICE, "developer", (DEVELOPER,))
 
 
 @pytest.mark.parametrize(
@@ -508,14 +507,14 @@ def test_a_renewed_invitation_keeps_the_roles_that_are_known_to_be_there():
             "role: the organization has no system role 'developer'; use roles, of Admin, Developer.",
         ),
         (
-            Holder(ALICE, None, (Role(uid(7)),)),
+            Wish(ALICE, None, (Role(uid(7)),)),
             [ADMIN],
             f"roles: the organization has no role {uid(7)!r}; its roles are: Admin.",
         ),
     ],
 )
 def test_roles_that_are_not_confirmed_are_refused(wished, roles, message):
-    there = replace(invited(ADMIN), role="admin")
+    there = invited(ADMIN)._replace(role="admin")
     (step,) = plan_present([wished], [there], [], AT_EXPIRY, NOW)
     with pytest.raises(OptionError) as refused:
         confirm_roles(step, roles)
@@ -559,7 +558,7 @@ class TestFold:
         (invited(role="admin"), "admin"),
         (silent(role="admin"), "admin"),
         (invited(role=None), "no role"),
-        (Holder(ALICE, None, (Role(uid(9)),)), uid(9)),
+        (Wish(ALICE, None, (Role(uid(9)),)), uid(9)),
     ],
 )
 def test_describe(holder, words):

@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
-from ansible_collections.clickhouse.cloud.plugins.module_utils._cloud import Holder, Invitation, Member
+from ansible_collections.clickhouse.cloud.plugins.module_utils._cloud import Invitation, Member, Wish
 from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
     fits,
     plan_absent,
@@ -28,7 +27,7 @@ role_sets = st.lists(st.sampled_from(ROLES), min_size=1, max_size=3, unique=True
 older_roles = st.sampled_from(["admin", "developer"])
 moments = st.none() | st.integers(-10 * 24, 10 * 24).map(lambda hours: timestamp(NOW + timedelta(hours=hours)))
 
-wishes = st.builds(Holder, people, older_roles) | st.builds(Holder, people, st.none(), role_sets)
+wishes = st.builds(Wish, people, older_roles) | st.builds(Wish, people, st.none(), role_sets)
 rosters = st.lists(wishes, max_size=4, unique_by=lambda wish: wish.email)
 invitations = st.lists(
     st.builds(
@@ -40,7 +39,7 @@ invitations = st.lists(
         expire_at=moments,
     ),
     max_size=8,
-).map(lambda found: [replace(each, id=uid(number)) for number, each in enumerate(found)])
+).map(lambda found: [each._replace(id=uid(number)) for number, each in enumerate(found)])
 members = st.lists(st.builds(Member, people, older_roles, st.none() | role_sets), max_size=2)
 renewals = st.none() | st.integers(0, 14 * 24).map(lambda hours: timedelta(hours=hours))
 
@@ -49,7 +48,7 @@ def carried_out(found, steps):
     """The invitations after the steps, as a server that does as it is told has them."""
     gone = {invitation.id for step in steps for invitation in step.delete}
     sent = [
-        replace(step.invitation, id=uid(100 + number), created_at=timestamp(NOW), expire_at=timestamp(NOW + LIFETIME))
+        step.invitation._replace(id=uid(100 + number), created_at=timestamp(NOW), expire_at=timestamp(NOW + LIFETIME))
         for number, step in enumerate(steps)
         if step.wish
     ]

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -88,7 +87,7 @@ stored = st.lists(
         expire_at=st.none() | hours,
     ),
     max_size=6,
-).map(lambda found: [replace(each, id=uid(number)) for number, each in enumerate(found)])
+).map(lambda found: [each._replace(id=uid(number)) for number, each in enumerate(found)])
 members = st.lists(st.builds(Member, st.sampled_from(PEOPLE), older_roles, role_sets), max_size=2)
 names = st.sampled_from([spelling for role in ROLES for spelling in (role.id, role.name, role.name.upper())])
 entries = st.builds(Entry, st.sampled_from(PEOPLE), older_roles, st.just(())) | st.builds(
