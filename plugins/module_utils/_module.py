@@ -178,8 +178,8 @@ def _spellings(value: str) -> set[str]:
 
 def _proxy_passwords(proxy: str) -> set[str]:
     """The password in a proxy's address, also as errors quote it who take a part of it for the host's name."""
-    user, colon, password = proxy.rpartition("@")[0].split("//", 1)[-1].partition(":")
-    return {password, f"{user}:{re.split('[/?#]', password)[0]}"} if colon else set()
+    user, _colon, password = proxy.rpartition("@")[0].split("//", 1)[-1].partition(":")
+    return {password, f"{user}:{re.split('[/?#]', password)[0]}"} if password else set()
 
 
 def _fault(reason: str) -> dict[str, Any]:
