@@ -53,7 +53,7 @@ def no_success(
     reason = printable(told.get("error")) or printable(response.reason) or "no reason given"
     request_id = printable(told.get("requestId"))
     asked = wait_asked(response.headers) if status == 429 else None
-    what, advice = _explain(status, settings, asked)
+    what, advice = _explain(status, method, settings, asked)
     seen = ", ".join(str(part) for part in (status, reason, request_id and f"request ID {request_id}") if part)
     return ApiError(
         f"Could not {purpose}: {what} ({seen}); {advice}",
@@ -86,7 +86,7 @@ def wait_asked(headers: Mapping[str, str]) -> float | None:
     return max((max(seconds, 0.0) for seconds in asked if math.isfinite(seconds)), default=None)
 
 
-def _explain(status: int, settings: Settings, asked: float | None) -> tuple[str, str]:
+def _explain(status: int, method: str, settings: Settings, asked: float | None) -> tuple[str, str]:
     """Say what a status means, and what to do about it; ``asked`` are the seconds to wait, where the answer asks to."""
     known = {
         401: (
@@ -110,7 +110,9 @@ def _explain(status: int, settings: Settings, asked: float | None) -> tuple[str,
         5: ("ClickHouse Cloud or a gateway before it is in trouble", "run again later"),
     }
     odd = ("the answer has a status that is not known", "check api_url and any proxy on the way")
-    return known.get(status) or by_class.get(status // 100, odd)
+    # Whoever invites has listed the organization's invitations just before.
+    told = None if status == 404 and method == "POST" else known.get(status)
+    return told or by_class.get(status // 100, odd)
 
 
 class Fault(NamedTuple):

@@ -10,6 +10,7 @@ from collections import defaultdict
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ._client import printable
 from ._cloud import Invitation, Member, Role, is_uuid, parse_timestamp
 from ._options import OptionError
 
@@ -317,7 +318,7 @@ def _find_role(name: str, roles: Sequence[Role]) -> Role:
 
 
 def _names(roles: Iterable[Role]) -> list[str]:
-    return sorted(role.name or role.id for role in roles)
+    return sorted(printable(role.name) or role.id for role in roles)
 
 
 def _ids(holder: Holder) -> set[str]:

@@ -144,6 +144,11 @@ STATUSES = {
 }
 
 
+def test_whoever_cannot_be_invited_is_not_told_to_check_an_organization_that_was_found(client, script):
+    script("POST", refusal(404, "role does not exist"))
+    assert "ClickHouse Cloud refused it (404, role does not exist, " in str(fail(client, "POST"))
+
+
 @pytest.mark.parametrize(("status", "meaning"), STATUSES.items())
 def test_every_status_says_in_one_sentence_what_to_do(settings, script, status, meaning):
     what, advice, may_be_done, may_pass = meaning

@@ -559,6 +559,7 @@ class TestFold:
         (silent(role="admin"), "admin"),
         (invited(role=None), "no role"),
         (Wish(ALICE, None, (Role(uid(9)),)), uid(9)),
+        (wish(Role(uid(9), "Night\x1b[31m\nshift")), "Night [31m shift"),
     ],
 )
 def test_describe(holder, words):
