@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ._client import ApiError, backoff
 from ._cloud import Invitation, Member, Wish
-from ._plan import Outcome, describe, fits, latest, predict, role_list
+from ._plan import Outcome, describe, fits, latest, plan_absent, predict, role_list
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -34,14 +34,14 @@ def apply(cloud: Cloud, steps: Iterable[Step]) -> list[Outcome]:
         if not step.writes:
             outcome = predict(step)
         elif stopped:
-            outcome = Outcome(step, "failed", changed=False, error=_not_attempted(stopped))
+            outcome = Outcome(step, "failed", False, latest(step.delete), error=_not_attempted(stopped))
         else:
             outcome = _carry_out(cloud, step)
             stopped = outcome.error if _stops_all(outcome.error, last) else None
             last = outcome.error
         outcomes.append(outcome)
     if stopped is None or not stopped.passing:
-        outcomes = _reconsider(cloud, outcomes)
+        outcomes = _revoke_late(cloud, _reconsider(cloud, outcomes))
     _explain_moved(cloud, outcomes)
     return outcomes
 
@@ -61,21 +61,21 @@ def _stops_all(error: ApiError | None, last: ApiError | None) -> bool:
 def _carry_out(cloud: Cloud, step: Step) -> Outcome:
     """Delete, then invite."""
     deleted: list[Invitation] = []
+    gone: list[Invitation] = []
     try:
         for invitation in step.delete:
-            if cloud.delete(invitation):
-                deleted.append(invitation)  # noqa: PERF401  # what was deleted counts although the next may fail
+            (deleted if cloud.delete(invitation) else gone).append(invitation)
     except ApiError as error:
         if deleted:
             error.add(f"{len(deleted)} of the {len(step.delete)} invitations of {step.email} were revoked")
-        left = latest(invitation for invitation in step.delete if invitation not in deleted)
+        left = latest(invitation for invitation in step.delete if invitation not in (*deleted, *gone))
         return Outcome(step, "failed", bool(deleted), left, error=error)
     if step.wish is None:
         return Outcome(step, "deleted" if deleted else "absent", bool(deleted), step.invitation if deleted else None)
 
     found = None
     try:
-        if len(deleted) < len(step.delete):
+        if gone:
             # The list was late, or someone else is at work: the person may have been invited anew already.
             found = _look_for(cloud, step.email, step.delete, LOOKS_AFTER_A_REFUSAL)
         invitation = found or _invite(cloud, step.wish, step.delete)
@@ -86,6 +86,29 @@ def _carry_out(cloud: Cloud, step: Step) -> Outcome:
     if fits(step.wish, invitation) is False:
         return Outcome(step, "failed", changed, invitation, error=_other_roles(cloud, step.wish, invitation))
     return Outcome(step, "unchanged" if found else step.action, changed, invitation)
+
+
+def _revoke_late(cloud: Cloud, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Look again for whom an invitation was gone that the list still had: it was late, and may lack another one."""
+    late = {outcome.step.email: outcome for outcome in outcomes if _was_late(outcome)}
+    gone = {invitation.id for outcome in late.values() for invitation in outcome.step.delete}
+    for wait in LOOKS_AFTER_A_REFUSAL if late else ():
+        if wait:
+            cloud.client.sleep(wait)
+        try:
+            invitations = cloud.invitations()
+        except ApiError:
+            break  # What is known is that the one that was listed is gone.
+        for step in plan_absent(late, (each for each in invitations if each.id not in gone)):
+            if step.writes:
+                gone.update(invitation.id for invitation in step.delete)
+                late[step.email] = _carry_out(cloud, step)._replace(step=late[step.email].step)
+    return [late.get(outcome.step.email, outcome) for outcome in outcomes]
+
+
+def _was_late(outcome: Outcome) -> bool:
+    step = outcome.step
+    return step.wish is None and step.writes and outcome.action == "absent" and not step.by_id
 
 
 def _invite(cloud: Cloud, wish: Wish, gone: Collection[Invitation]) -> Invitation:

@@ -29,7 +29,8 @@ class Step(NamedTuple):
     """What is to be done about one person, in this order: ``delete`` these invitations, then invite as ``wish`` says.
 
     ``before`` is the live invitation found, if any. ``invitation`` is the one that stands, or would stand, at the end;
-    where all is deleted, the one that was. ``member`` is the person who has joined already.
+    where all is deleted, the one that was. ``member`` is the person who has joined already. ``by_id``: nothing but the
+    one that was named is meant, whoever it is for.
     """
 
     email: str
@@ -40,6 +41,7 @@ class Step(NamedTuple):
     invitation: Invitation | None = None
     member: Member | None = None
     warnings: tuple[str, ...] = ()
+    by_id: bool = False
 
     @property
     def writes(self) -> bool:

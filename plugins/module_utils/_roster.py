@@ -98,7 +98,7 @@ def keep_absent_by_id(cloud: Cloud, invitation_id: str, check_mode: bool) -> Res
     """
     invitation = cloud.invitation(invitation_id)
     steps = _plan.plan_absent([invitation.email], [invitation]) if invitation else _plan.plan_absent([""], [])
-    return _carry_through(cloud, steps, [], check_mode)
+    return _carry_through(cloud, [step._replace(by_id=True) for step in steps], [], check_mode)
 
 
 def _carry_through(cloud: Cloud, steps: Sequence[_plan.Step], warnings: list[str], check_mode: bool) -> Result:

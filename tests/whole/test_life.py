@@ -550,6 +550,28 @@ def test_a_member_seen_late_is_not_a_failure(run, simulator):
     assert not result["changed"]
 
 
+@pytest.mark.parametrize(
+    "offboard",
+    [
+        lambda run: run.absent(),
+        lambda run: run.roster(ANN, state="absent"),
+        lambda run: run.roster("bob@example.com", purge=True),
+    ],
+    ids=["one", "roster", "purge"],
+)
+def test_nobody_stays_invited_because_a_list_still_shows_what_was_replaced(run, simulator, offboard):
+    simulator.invite("bob@example.com", role="developer")
+    simulator.invite(ANN, role="admin")
+    simulator.configure(stale_reads=2)
+    sent = run.present(role="developer")["invitation"]
+    result = offboard(run)
+    (change,) = result.get("changes", [result])
+    assert change["action"] == "deleted"
+    assert change["invitation"]["id"] == sent["id"]
+    assert result["changed"]
+    assert held(simulator, ANN) == []
+
+
 def test_an_invitation_got_by_id_that_lags(run, simulator):
     invitation = simulator.invite(ANN, role="developer")
     result = run("invitation", invitation_id=invitation["id"], state="absent")

@@ -303,10 +303,54 @@ class TestPuttingBack:
 class TestDeleting:
     TWINS = (invitation_record(), expired_record(number=2), invitation_record(number=3))
 
-    def test_gone_already_is_no_change(self, cloud, api):
+    def test_gone_already_is_no_change(self, cloud, api, clock):
         api.delete(1, refusal(404))
+        looks(api, invitation_record(), times=2)
         (outcome,) = absent(cloud, invitation_record())
         assert (outcome.action, outcome.changed, outcome.invitation) == ("absent", False, None)
+        assert clock.slept == [2]
+
+    @pytest.mark.parametrize("empty_looks", [0, 1])
+    def test_what_the_list_was_too_late_for_is_deleted_too(self, cloud, api, empty_looks):
+        api.delete(1, refusal(404))
+        looks(api, times=empty_looks)
+        api.invitations(invitation_record(), NEW)
+        api.delete(9)
+        looks(api, invitation_record(), times=1 - empty_looks)
+        (step,) = plan_absent([ALICE], [found(invitation_record())])
+        (outcome,) = apply(cloud, [step])
+        assert outcome == (step, "deleted", True, found(NEW), None, None, False)
+
+    def test_what_the_list_was_too_late_for_may_be_refused(self, cloud, api):
+        api.delete(1, refusal(404))
+        api.invitations(NEW)
+        api.delete(9, refusal(403))
+        api.invitations(NEW)
+        (outcome,) = absent(cloud, invitation_record())
+        assert (outcome.action, outcome.changed, outcome.invitation) == ("failed", False, found(NEW))
+
+    def test_whoever_the_list_was_late_for_is_looked_for_together(self, cloud, api, clock):
+        api.delete(1, refusal(404))
+        api.delete(2, refusal(404))
+        api.invitations(invitation_record(BOB, number=9))
+        api.delete(9, refusal(404))
+        api.invitations(invitation_record(BOB, number=9), invitation_record(BOB, number=10))
+        api.delete(10)
+        outcomes = absent(cloud, invitation_record(), invitation_record(BOB, number=2), emails=(ALICE, BOB))
+        assert [outcome.action for outcome in outcomes] == ["absent", "deleted"]
+        assert clock.slept == [2]
+
+    def test_what_is_gone_is_gone_although_a_second_look_fails(self, cloud, api):
+        api.delete(1, refusal(404))
+        api.invitations(answer=refusal(403))
+        (outcome,) = absent(cloud, invitation_record())
+        assert (outcome.action, outcome.error) == ("absent", None)
+
+    def test_what_was_gone_already_does_not_stand(self, cloud, api):
+        api.delete(1, refusal(404))
+        api.delete(2, refusal(403))
+        (outcome,) = absent(cloud, invitation_record(), expired_record(number=2))
+        assert (outcome.action, outcome.changed, outcome.invitation.id) == ("failed", False, uid(2))
 
     def test_half_way(self, cloud, api):
         api.delete(1)
@@ -350,6 +394,14 @@ class TestARoster:
             assert (outcome.action, outcome.changed) == ("failed", False)
             assert str(outcome.error) == "Not attempted after an earlier failure."
             assert outcome.error.as_result() == {**first.error.as_result(), "reason": "not attempted after: words"}
+
+    def test_tells_what_stands_of_whom_was_not_attempted(self, cloud, api, wishes):
+        records = [
+            invitation_record(email, roles=[BILLING], number=number) for number, email in enumerate(self.PEOPLE, 1)
+        ]
+        api.delete(1, refusal(403))
+        outcomes = present(cloud, *records, wishes=wishes)
+        assert [outcome.invitation for outcome in outcomes] == list(map(found, records))
 
     def test_stops_at_an_api_that_stays_down(self, api, settings, wishes):
         cloud = Cloud(Client(settings._replace(retry_timeout=0.1)), ORGANIZATION)

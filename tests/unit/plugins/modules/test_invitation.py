@@ -262,6 +262,21 @@ class TestById:
         assert (answer["action"], answer["changed"], answer["invitation"]) == ("absent", False, None)
         assert answer["diff"] == {"before": {}, "after": {}}
 
+    def test_gone_since_it_was_read(self, run, api, credentials):
+        api.get(5, invitation_record(number=5))
+        api.delete(5, refusal(404))
+        options = {**credentials, "invitation_id": uid(5), "state": "absent"}
+        assert run(invitation, options)["action"] == "absent"
+
+
+@pytest.mark.parametrize("wish", [{"roles": [BILLING.id]}, {"role": "developer"}], ids=["by ID", "by the older role"])
+def test_an_invitation_is_not_revoked_for_a_role_that_is_there_no_more(run, api, credentials, wish):
+    held = BILLING if "roles" in wish else DEVELOPER
+    api.invitations(invitation_record(left=DAY, roles=[held]))
+    api.roles(ADMIN)
+    answer = run(invitation, {**credentials, "email": ALICE, "renew_before": "1d", **wish})
+    assert answer["msg"] == f"roles: the organization has no role '{held.id}'; its roles are: Admin."
+
 
 @pytest.mark.parametrize(
     ("options", "words"),
