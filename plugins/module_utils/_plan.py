@@ -57,14 +57,13 @@ class Step(NamedTuple):
     def needs_confirmed_roles(self) -> bool:
         """Whether an invitation is to make room for one with roles that the API may not know, or no longer take.
 
-        Only an API that tells no assigned roles is sure to take ``role``.
+        That another invitation shows a role does not tell that it is still there. Only an API that tells no assigned
+        roles is sure to take ``role``.
         """
         makes_room = self.before or latest(self.delete)
         if self.wish is None or makes_room is None:
             return False
-        if self.wish.assigned_roles is None:
-            return makes_room.assigned_roles is not None
-        return any(role.type is None for role in self.wish.assigned_roles)
+        return self.wish.assigned_roles is not None or makes_room.assigned_roles is not None
 
     def diff(self) -> dict[str, Any]:
         """The change as ``--diff`` shows it."""
@@ -225,17 +224,24 @@ def _plan_person(
     if not stands:
         before = max(live, key=_end)
         return _inviting(Step(wish.email, "replaced", delete=_leaving_last(before, theirs), before=before), wish)
+    others = [invitation for invitation, fitting in judged if fitting is False]
     due, warnings = _is_due(stands, renew_before, now)
-    if due:
-        same_roles = stands.assigned_roles if content else None
+    if due and content:
         return _inviting(
-            Step(wish.email, "renewed", delete=_leaving_last(stands, theirs), before=stands),
-            wish._replace(assigned_roles=same_roles or wish.assigned_roles),
+            Step(
+                wish.email,
+                "renewed",
+                delete=_leaving_last(stands, theirs),
+                before=stands,
+                warnings=tuple(_other_invitation(other, "it is revoked, too") for other in others),
+            ),
+            wish._replace(assigned_roles=stands.assigned_roles or wish.assigned_roles),
         )
     if not content:
-        warnings = (*warnings, _unclear_roles(wish, stands))
-    others = tuple(_other_invitation(other) for other, fitting in judged if fitting is False)
-    warnings = (*warnings, *others)
+        warnings += (_unclear_roles(wish, stands),)
+    for other in others:
+        advice = f"unless it is meant, revoke it with state=absent and invitation_id={other.id}"
+        warnings += (_other_invitation(other, advice),)
     return Step(wish.email, "unchanged", before=stands, invitation=stands, warnings=warnings)
 
 
@@ -280,11 +286,8 @@ def _unclear_roles(wish: Wish, invitation: Invitation) -> str:
     )
 
 
-def _other_invitation(invitation: Invitation) -> str:
-    return (
-        f"{invitation.email} has another invitation, with other roles ({describe(invitation)}); unless it is meant,"
-        f" revoke it with state=absent and invitation_id={invitation.id}."
-    )
+def _other_invitation(invitation: Invitation, advice: str) -> str:
+    return f"{invitation.email} has another invitation, with other roles ({describe(invitation)}); {advice}."
 
 
 def _member_warnings(wish: Wish, member: Member) -> tuple[str, ...]:

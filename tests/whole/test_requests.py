@@ -57,7 +57,7 @@ TASKS = {
         invite_ann_for_an_hour,
         "invitation",
         {"email": ANN, "role": "developer", "renew_before": "1d"},
-        [LIST, DELETE, CREATE],
+        [LIST, ROLES, DELETE, CREATE],
     ),
     "delete": (invite_ann, "invitation", {"email": ANN, "state": "absent"}, [LIST, DELETE]),
     "absent": (nobody, "invitation", {"email": ANN, "state": "absent"}, [LIST]),

@@ -148,6 +148,7 @@ LIVES = {
     "the invitation has expired": Life(
         found=[expired_record()],
         members=[],
+        roles_confirmed=True,
         action="renewed",
         deletes=[1],
         gives=invitation_record(number=9),
@@ -162,6 +163,7 @@ LIVES = {
     "the invitation is about to expire": Life(
         found=[invitation_record(left=DAY)],
         wish={"roles": [DEVELOPER.id], "renew_before": "1d"},
+        roles_confirmed=True,
         action="renewed",
         deletes=[1],
         gives=invitation_record(number=9),
