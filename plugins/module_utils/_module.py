@@ -114,7 +114,8 @@ def _settings(module: AnsibleModule) -> tuple[_client.Settings, str | None]:
     if missing:
         places = " and ".join(f"{option} ({' or '.join(ENVIRONMENT[option])})" for option in missing)
         raise _options.OptionError(
-            f"Missing: {places}; set it as an option, or as a variable on the host that runs the module."
+            f"Missing: {places}; set it as an option of the task, or as an environment variable on the host that runs"
+            " the module."
         )
     if ca_path and not os.access(ca_path, os.R_OK):
         raise _options.OptionError(f"ca_path: nothing can be read at {ca_path} on the host that runs the module.")

@@ -263,9 +263,12 @@ INVITE_WHOM = "Set clickhouse_cloud_emails to the people to invite, as a list or
 INVITE_AS = "Set either clickhouse_cloud_roles, to names of roles, or clickhouse_cloud_role, to admin or developer."
 REVOKE_WHOM = "Set clickhouse_cloud_emails to the people concerned, as a list or as text with one address a line."
 ROSTER_OF = (
-    "Set clickhouse_cloud_invitations to the roster, a list of people with email, an address, and roles or role."
+    "Set clickhouse_cloud_invitations to the roster, a list such as [{email: alice@example.com, roles: [Admin]}]."
 )
-REPORT_OF = "Set clickhouse_cloud_invitations to a list of people with email, an address, or not at all."
+REPORT_OF = (
+    "Set clickhouse_cloud_invitations to a list such as [{email: alice@example.com}], with an address in each entry, or"
+    " not at all."
+)
 REPORT_WHEN = "Set clickhouse_cloud_soon to a duration such as 36h, 2d, 90m or 1d12h, or to a number of hours."
 
 
@@ -312,17 +315,29 @@ def refused(job, simulator, name, variables, sentence):
         {"email": "alice@example.com"},
         7,
         ["alice@example.com"],
-        [{"email": "alice@example.com"}, {"roles": ["Developer"]}],
-        [{"email": "alice@example.com"}, {"email": None}],
-        [{"email": ""}],
-        [{"email": 7}],
-        [{"email": "alice"}],
     ],
     ids=repr,
 )
 def test_what_is_no_roster_is_refused(job, simulator, name, roster):
     variables = {"clickhouse_cloud_invitations": roster, "clickhouse_cloud_role": "developer"}
     refused(job, simulator, name, variables, {"roster": ROSTER_OF, "report": REPORT_OF}[name])
+
+
+@pytest.mark.parametrize("name", ["roster", "report"])
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"roles": ["Developer"]}, "missing required arguments: email found in invitations"),
+        ({"email": ""}, "invitations[1].email: '' is not an email address."),
+        ({"email": 7}, "invitations[1].email: '7' is not an email address."),
+        ({"email": "alice"}, "invitations[1].email: 'alice' is not an email address."),
+    ],
+    ids=repr,
+)
+def test_an_entry_without_an_address_is_named(job, simulator, name, entry, words):
+    roster = [{"email": "alice@example.com"}, entry]
+    variables = {"clickhouse_cloud_invitations": roster, "clickhouse_cloud_role": "developer"}
+    refused(job, simulator, name, variables, {"roster": words, "report": REPORT_OF}[name])
 
 
 def test_text_of_a_survey_is_taken_apart(job, simulator):
