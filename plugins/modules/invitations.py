@@ -201,7 +201,9 @@ api:
       description: Seconds spent waiting to try again.
       type: float
 error:
-  description: What went wrong, for C(rescue) blocks. RV(ignore:msg) says it in a sentence, with what to do about it.
+  description:
+    - What went wrong, for C(rescue) blocks. RV(ignore:msg) says it in a sentence, with what to do about it.
+    - Where it went wrong with some people, what did with the first of them; RV(changes[].error) has everyone's.
   returned: failure
   type: dict
   sample:

@@ -484,12 +484,14 @@ def test_a_workflow_reports_what_is_so_now(start, simulator):
 
 
 def test_a_job_reads_the_roster_of_the_repository(start, simulator):
-    (playbook,) = re.findall(r"^```yaml\n(.*?)^```$", (PROJECT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
-    team = {"clickhouse_cloud_invitations": [{"email": "alice@example.com", "roles": ["Developer"]}]}
-    files = {"roster.yml": playbook, "team.yml": yaml.safe_dump(team)}
+    team, playbook = re.findall(r"^```yaml\n(.*?)^```$", (PROJECT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    files = {"roster.yml": playbook, "team.yml": team}
     job = start("roster.yml", "--limit db2.example.com", files=files, clickhouse_cloud_purge="false")
-    assert job.finish()["clickhouse_cloud_result"]["changes"] == {"alice@example.com": "created"}
-    assert len(simulator.emails) == 1
+    assert job.finish()["clickhouse_cloud_result"]["changes"] == dict.fromkeys(
+        ["alice@example.com", "bob@example.com"], "created"
+    )
+    roles = [invitation["assignedRoles"][0]["roleName"] for invitation in simulator.invitations]
+    assert roles == ["Admin", "Developer"]
 
 
 # --- setting up -------------------------------------------------------------------------------------------------------
