@@ -57,13 +57,15 @@ class Step(NamedTuple):
     def needs_confirmed_roles(self) -> bool:
         """Whether an invitation is to make room for one with roles that the API may not know, or no longer take.
 
-        That another invitation shows a role does not tell that it is still there. Only an API that tells no assigned
-        roles is sure to take ``role``.
+        Only an API that tells no assigned roles is sure to take ``role``. That an invitation shows a role does not tell
+        that it is still there, so nobody's live one is risked for that.
         """
         makes_room = self.before or latest(self.delete)
         if self.wish is None or makes_room is None:
             return False
-        return self.wish.assigned_roles is not None or makes_room.assigned_roles is not None
+        if self.wish.assigned_roles is None:
+            return makes_room.assigned_roles is not None
+        return self.before is not None or any(role.type is None for role in self.wish.assigned_roles)
 
     def diff(self) -> dict[str, Any]:
         """The change as ``--diff`` shows it."""

@@ -148,7 +148,6 @@ LIVES = {
     "the invitation has expired": Life(
         found=[expired_record()],
         members=[],
-        roles_confirmed=True,
         action="renewed",
         deletes=[1],
         gives=invitation_record(number=9),
