@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from ._cloud import Invitation, Member, Wish
 from ._plan import Outcome, describe, fits, latest, plan_absent, predict, role_list
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from ._cloud import Cloud
     from ._plan import Step
@@ -68,7 +69,7 @@ def _carry_out(cloud: Cloud, step: Step) -> Outcome:
     except ApiError as error:
         if deleted:
             error.add(f"{len(deleted)} of the {len(step.delete)} invitations of {step.email} were revoked")
-        left = latest(invitation for invitation in step.delete if invitation not in (*deleted, *gone))
+        left = latest(step.delete[len(deleted) + len(gone) :])
         return Outcome(step, "failed", bool(deleted), left, error=error)
     if step.wish is None:
         return Outcome(step, "deleted" if deleted else "absent", bool(deleted), step.invitation if deleted else None)
@@ -92,17 +93,13 @@ def _revoke_late(cloud: Cloud, outcomes: Sequence[Outcome]) -> list[Outcome]:
     """Look again for whom an invitation was gone that the list still had: it was late, and may lack another one."""
     late = {outcome.step.email: outcome for outcome in outcomes if _was_late(outcome)}
     gone = {invitation.id for outcome in late.values() for invitation in outcome.step.delete}
-    for wait in LOOKS_AFTER_A_REFUSAL if late else ():
-        if wait:
-            cloud.client.sleep(wait)
-        try:
-            invitations = cloud.invitations()
-        except ApiError:
-            break  # What is known is that the one that was listed is gone.
-        for step in plan_absent(late, (each for each in invitations if each.id not in gone)):
-            if step.writes:
-                gone.update(invitation.id for invitation in step.delete)
-                late[step.email] = _carry_out(cloud, step)._replace(step=late[step.email].step)
+    # Where looking fails: what is known is that the one that was listed is gone.
+    with contextlib.suppress(ApiError):
+        for invitations in _looks(cloud, LOOKS_AFTER_A_REFUSAL if late else ()):
+            for step in plan_absent(late, (each for each in invitations if each.id not in gone)):
+                if step.writes:
+                    gone.update(invitation.id for invitation in step.delete)
+                    late[step.email] = _carry_out(cloud, step)._replace(step=late[step.email].step)
     return [late.get(outcome.step.email, outcome) for outcome in outcomes]
 
 
@@ -152,13 +149,19 @@ def _not_known(error: ApiError, email: str) -> ApiError:
 
 def _look_for(cloud: Cloud, email: str, gone: Collection[Invitation], waits: Iterable[float]) -> Invitation | None:
     """Look, more than once, whether a live invitation has turned up."""
-    for wait in waits:
-        if wait:
-            cloud.client.sleep(wait)
-        found = _live(cloud, cloud.invitations(), email, gone)
+    for invitations in _looks(cloud, waits):
+        found = _live(cloud, invitations, email, gone)
         if found:
             return found
     return None
+
+
+def _looks(cloud: Cloud, waits: Iterable[float]) -> Iterator[list[Invitation]]:
+    """Yield who is invited, listed anew after each wait in seconds."""
+    for wait in waits:
+        if wait:
+            cloud.client.sleep(wait)
+        yield cloud.invitations()
 
 
 def _put_back(cloud: Cloud, failed: Outcome, error: ApiError, before: Invitation) -> Outcome:
@@ -201,20 +204,16 @@ def _is_refusal(outcome: Outcome) -> bool:
 
 def _look_meanwhile(cloud: Cloud, steps: Sequence[Step]) -> dict[str, Invitation | Member]:
     found: dict[str, Invitation | Member] = {}
-    for wait in LOOKS_AFTER_A_REFUSAL:
-        if wait:
-            cloud.client.sleep(wait)
-        try:
-            invitations, members = cloud.invitations(), cloud.members_if_allowed() or ()
-        except ApiError:
-            break  # What was refused stays refused, and the refusal says more than this.
-        joined = {member.email: member for member in members}
-        for step in steps:
-            now_stands = joined.get(step.email) or _live(cloud, invitations, step.email, step.delete)
-            if now_stands:
-                found[step.email] = now_stands
-        if len(found) == len(steps):
-            break
+    # Where looking fails: what was refused stays refused, and the refusal says more than this.
+    with contextlib.suppress(ApiError):
+        for invitations in _looks(cloud, LOOKS_AFTER_A_REFUSAL):
+            joined = {member.email: member for member in cloud.members_if_allowed() or ()}
+            for step in steps:
+                now_stands = joined.get(step.email) or _live(cloud, invitations, step.email, step.delete)
+                if now_stands:
+                    found[step.email] = now_stands
+            if len(found) == len(steps):
+                break
     return found
 
 
