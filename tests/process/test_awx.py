@@ -492,6 +492,7 @@ def test_a_job_reads_the_roster_of_the_repository(start, simulator):
     )
     roles = [invitation["assignedRoles"][0]["roleName"] for invitation in simulator.invitations]
     assert roles == ["Admin", "Developer"]
+    assert len(simulator.emails) == 2
 
 
 # --- setting up -------------------------------------------------------------------------------------------------------

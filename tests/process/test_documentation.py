@@ -664,25 +664,38 @@ def test_the_guide_on_failures_has_every_message_tried_here():
     assert {row[0].strip("`") for row in table(GUIDES / "guide_failures.rst", "It says")} == set(SAYS)
 
 
-def test_the_playbooks_of_the_guide_on_failures(play, simulator):
-    person, roster = map(yaml.safe_load, blocks(GUIDES / "guide_failures.rst", "yaml+jinja"))
+@pytest.fixture
+def rescues():
+    """The tasks of the guide on failures: those for one person, and those for a roster."""
+    return list(map(yaml.safe_load, blocks(GUIDES / "guide_failures.rst", "yaml+jinja")))
+
+
+def test_the_playbooks_of_the_guide_on_failures(play, simulator, rescues):
     defaults = {"group/clickhouse.cloud.all": {"api_retry_timeout": 1}}
-    for tasks in person, roster:
+    for tasks in rescues:
         simulator.order_fault("status", operation="create_invitation", status=400, body="envelope")
         simulator.order_fault("rate_limited", headers={"X-RateLimit-Reset": "600"}, operation="list_roles")
         play(tasks, module_defaults=defaults)
         assert "ClickHouse Cloud refused it (400, " in play(tasks, module_defaults=defaults, status=2)
-        ((block,),) = [tasks]
-        # Ansible's own failures have no error, and those before any request have no status.
-        (options,) = [options for name, options in block["block"][0].items() if name.startswith("clickhouse.cloud.")]
-        del options["roles"]
-        assert "role" in play(tasks, status=2)
-        options["roles"] = [" "]
-        assert "an entry is blank" in play(tasks, status=2)
 
 
-def test_the_rescue_of_a_roster_looks_at_everybodys_failure(play, simulator):
-    _person, tasks = map(yaml.safe_load, blocks(GUIDES / "guide_failures.rst", "yaml+jinja"))
+def test_failures_of_the_guide_that_no_request_led_to(play, rescues):
+    """Ansible's own failures have no error, and those before any request have no status."""
+    person, roster = rescues
+    options = person[0]["block"][0]["clickhouse.cloud.invitation"]
+    del options["email"]
+    assert '"msg": "state is present but all of the following are missing: email"' in play(person, status=2)
+    options["email"] = "nobody"
+    assert "email: 'nobody' is not an email address." in play(person, status=2)
+    options = roster[0]["block"][0]["clickhouse.cloud.invitations"]
+    options["emails"] = ["nobody"]
+    assert "emails: 'nobody' is not an email address." in play(roster, status=2)
+    options["state"] = "gone"
+    assert "value of state must be one of: present, absent, got: gone" in play(roster, status=2)
+
+
+def test_the_rescue_of_a_roster_looks_at_everybodys_failure(play, simulator, rescues):
+    _person, tasks = rescues
     defaults = {"group/clickhouse.cloud.all": {"api_retry_timeout": 1}}
     trouble = {"operation": "create_invitation", "status": 503, "body": "envelope"}
     refusal = {**trouble, "status": 400}

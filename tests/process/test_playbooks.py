@@ -340,6 +340,22 @@ def test_an_entry_without_an_address_is_named(job, simulator, name, entry, words
     refused(job, simulator, name, variables, {"roster": words, "report": REPORT_OF}[name])
 
 
+def test_an_entry_whose_address_is_null_is_refused(job, simulator):
+    variables = {
+        "clickhouse_cloud_invitations": [{"email": "alice@example.com"}, {"email": None}],
+        "clickhouse_cloud_role": "developer",
+    }
+    refused(job, simulator, "report", variables, REPORT_OF)
+    _output, stats = job("roster", status=2, **variables)
+    result = stats["clickhouse_cloud_result"]
+    assert (result["changed"], result["failed"], result["changes"]) == (False, True, {})
+    # ansible-core < 2.17 says so in its own words.
+    assert re.match(
+        "invitations.1..email: '' is not|argument 'email' is of type .* found in 'invitations'", result["msg"]
+    )
+    assert simulator.requests == []
+
+
 def test_text_of_a_survey_is_taken_apart(job, simulator):
     _output, stats = job(
         "invite",
