@@ -64,6 +64,7 @@ def run(module: AnsibleModule, task: Callable[[AnsibleModule, _cloud.Cloud], dic
     """Run a task and end the module with what it returns, or with its failure."""
     # What is loaded stays. As it ends, Python would search all of it for garbage, 15 ms of every run.
     gc.freeze()
+    gc.enable()
     client: _client.Client | None = None
     result: dict[str, Any]
     try:
