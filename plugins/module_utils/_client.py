@@ -192,7 +192,8 @@ class Client:
         self.server_time = http_date(response.headers.get("Date"))
         envelope = _parse(content)
         told = envelope if isinstance(envelope, dict) else {}
-        if 200 <= response.status_code < 300 and told and ("result" in told or method == "DELETE"):
+        answers = "requestId" in told if method == "DELETE" else "result" in told
+        if 200 <= response.status_code < 300 and answers and not told.get("error"):
             return told.get("result")
 
         from . import _faults  # noqa: PLC0415

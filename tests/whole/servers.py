@@ -141,7 +141,7 @@ class Hostile(Recorder):
         if request.method == "DELETE" and request.path.endswith("e"):
             return 400, {"error": f"{request.authorization} is {key} with {secret}"}
         if request.method == "DELETE":
-            return 200, {}
+            return 200, {"requestId": "00000000-0000-4000-8000-00000000000f"}
         if request.path.endswith("/roles"):
             return 200, {"result": [{"id": "00000000-0000-4000-8000-000000000100", "name": "Developer"}]}
         if request.path.endswith("/members"):

@@ -57,10 +57,16 @@ class TestSuccess:
         script("POST", result({"id": 1}, status))
         assert call(client, "POST") == {"id": 1}
 
-    @pytest.mark.parametrize("answer", [done(), Answer(200, b'{"status": 200}')])
-    def test_of_a_delete_has_no_result(self, client, script, answer):
-        script("DELETE", answer)
+    def test_of_a_delete_has_no_result(self, client, script):
+        script("DELETE", done())
         assert call(client, "DELETE") is None
+
+    @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+    def test_is_none_where_the_body_tells_an_error(self, client, script, method):
+        body = {"status": 500, "requestId": "5", "result": [], "error": "shard timed out"}
+        script(method, Answer(200, json.dumps(body).encode()))
+        error = fail(client, method)
+        assert (error.lost, error.reason) == (True, "shard timed out")
 
 
 HOSTILE = {

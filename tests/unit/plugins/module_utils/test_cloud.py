@@ -354,7 +354,15 @@ class TestDeleting:
         assert cloud.delete(self.invitation) is False
 
     @pytest.mark.parametrize(
-        "answer", [Answer(204), Answer(200, b"<html>"), Answer(200, b"[]"), Answer(200, b""), Answer(302)]
+        "answer",
+        [
+            Answer(204),
+            Answer(200, b"<html>"),
+            Answer(200, b"[]"),
+            Answer(200, b""),
+            Answer(200, b'{"message": "Please log in"}'),
+            Answer(302),
+        ],
     )
     def test_what_may_have_been_a_success_is_looked_into(self, cloud, api, answer):
         api.delete(1, answer)
