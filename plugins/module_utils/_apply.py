@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ._client import ApiError, backoff
 from ._cloud import Invitation, Member, Wish
-from ._plan import Outcome, describe, fits, latest, plan_absent, predict, role_list
+from ._plan import Outcome, describe, fits, latest, member_warnings, plan_absent, predict, role_list
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -61,51 +61,67 @@ def _stops_all(error: ApiError | None, last: ApiError | None) -> bool:
 
 def _carry_out(cloud: Cloud, step: Step) -> Outcome:
     """Delete, then invite."""
-    deleted: list[Invitation] = []
-    gone: list[Invitation] = []
-    try:
-        for invitation in step.delete:
-            (deleted if cloud.delete(invitation) else gone).append(invitation)
-    except ApiError as error:
-        if deleted:
-            error.add(f"{len(deleted)} of the {len(step.delete)} invitations of {step.email} were revoked")
-        left = latest(step.delete[len(deleted) + len(gone) :])
-        return Outcome(step, "failed", bool(deleted), left, error=error)
+    revoked: list[Invitation] = []
+    kept: ApiError | None = None
+    late = False
+    for number, invitation in enumerate(step.delete):
+        try:
+            ours = cloud.delete(invitation)
+        except ApiError as error:
+            if error.refused and step.invites_a_newcomer:
+                # It has expired, and keeps nobody from being invited, unless the API says so.
+                kept = error
+                continue
+            if revoked:
+                error.add(f"{len(revoked)} of the {len(step.delete)} invitations of {step.email} were revoked")
+            return Outcome(step, "failed", bool(revoked), latest(step.delete[number:]), error=error)
+        late = late or not ours
+        if ours is not False:
+            revoked.append(invitation)
     if step.wish is None:
-        return Outcome(step, "deleted" if deleted else "absent", bool(deleted), step.invitation if deleted else None)
+        action, gone = ("deleted", step.invitation) if revoked else ("absent", None)
+        return Outcome(step, action, bool(revoked), gone, late=late)
 
     found = None
     try:
-        if gone:
+        if late:
             # The list was late, or someone else is at work: the person may have been invited anew already.
             found = _look_for(cloud, step.email, step.delete, LOOKS_AFTER_A_REFUSAL)
         invitation = found or _invite(cloud, step.wish, step.delete)
     except ApiError as error:
-        failed = Outcome(step, "failed", bool(deleted), error=error)
-        return _put_back(cloud, failed, error, step.before) if step.before in deleted else failed
-    changed = bool(deleted) or found is None
-    if fits(step.wish, invitation) is False:
-        return Outcome(step, "failed", changed, invitation, error=_other_roles(cloud, step.wish, invitation))
-    return Outcome(step, "unchanged" if found else step.action, changed, invitation)
+        if kept:
+            error.add(f"the expired invitation of {step.email} could not be revoked before ({kept.reason})")
+        failed = Outcome(step, "failed", bool(revoked), error=error)
+        return _put_back(cloud, failed, error, step.before) if step.before in revoked else failed
+    changed = bool(revoked) or found is None
+    return _judge(cloud, step.wish, Outcome(step, step.action if changed else "unchanged", changed, invitation))
+
+
+def _judge(cloud: Cloud, wish: Wish, outcome: Outcome) -> Outcome:
+    """Fail an outcome whose invitation has other roles than wished for."""
+    if outcome.invitation is None or fits(wish, outcome.invitation) is not False:
+        return outcome
+    return outcome._replace(action="failed", error=_other_roles(cloud, wish, outcome.invitation))
 
 
 def _revoke_late(cloud: Cloud, outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Look again for whom an invitation was gone that the list still had: it was late, and may lack another one."""
-    late = {outcome.step.email: outcome for outcome in outcomes if _was_late(outcome)}
+    """Look again for whom an invitation was gone that the list still had: it was late, and may lack another one.
+
+    Revoked by its ID, nothing but the one that was named is meant.
+    """
+    late = {outcome.step.email: outcome for outcome in outcomes if outcome.late and not outcome.step.by_id}
     gone = {invitation.id for outcome in late.values() for invitation in outcome.step.delete}
     # Where looking fails: what is known is that the one that was listed is gone.
     with contextlib.suppress(ApiError):
         for invitations in _looks(cloud, LOOKS_AFTER_A_REFUSAL if late else ()):
             for step in plan_absent(late, (each for each in invitations if each.id not in gone)):
-                if step.writes:
+                before = late[step.email]
+                if step.writes and not before.error:
                     gone.update(invitation.id for invitation in step.delete)
-                    late[step.email] = _carry_out(cloud, step)._replace(step=late[step.email].step)
+                    again = _carry_out(cloud, step)
+                    if again.changed or again.error:
+                        late[step.email] = again._replace(step=before.step, changed=before.changed or again.changed)
     return [late.get(outcome.step.email, outcome) for outcome in outcomes]
-
-
-def _was_late(outcome: Outcome) -> bool:
-    step = outcome.step
-    return step.wish is None and step.writes and outcome.action == "absent" and not step.by_id
 
 
 def _invite(cloud: Cloud, wish: Wish, gone: Collection[Invitation]) -> Invitation:
@@ -166,17 +182,26 @@ def _looks(cloud: Cloud, waits: Iterable[float]) -> Iterator[list[Invitation]]:
 
 def _put_back(cloud: Cloud, failed: Outcome, error: ApiError, before: Invitation) -> Outcome:
     """Invite someone anew as before, whose live invitation was revoked to make room for one that was then refused."""
+    step = failed.step
     earlier = f"the earlier invitation of {before.email}, with {describe(before)},"
     if error.lost:
         error.add(f"{earlier} was revoked")
         return failed
-    if error.refused:
+    if error.refused and step.wish:
         failed = _reconsider(cloud, [failed])[0]._replace(reconsidered=True)
         if failed.error is None or failed.invitation:
             return failed
+        # What was revoked may have been in the way: what the API checks may lag as what it lists does.
+        try:
+            invitation = _invite(cloud, step.wish, step.delete)
+            return _judge(cloud, step.wish, Outcome(step, step.action, True, invitation))
+        except ApiError as again:
+            if again.lost:
+                again.add(f"{earlier} was revoked")
+                return failed._replace(error=again)
     roles = Wish(before.email, None if before.assigned_roles else before.role, before.assigned_roles)
     try:
-        invitation = _invite(cloud, roles, failed.step.delete)
+        invitation = _invite(cloud, roles, step.delete)
     except ApiError as again:
         if again.lost:
             error.add(f"{earlier} was revoked, and whether it could be put back is not known")
@@ -220,10 +245,11 @@ def _look_meanwhile(cloud: Cloud, steps: Sequence[Step]) -> dict[str, Invitation
 def _settle(outcome: Outcome, found: Invitation | Member | None) -> Outcome:
     """Judge a refusal by what stands now."""
     step = outcome.step
-    if isinstance(found, Member):
-        return Outcome(step, "member", outcome.changed, member=found)
     if found is None or step.wish is None:
         return outcome
+    if isinstance(found, Member):
+        warned = step._replace(warnings=step.warnings + member_warnings(step.wish, found))
+        return Outcome(warned, "member", outcome.changed, member=found)
     if fits(step.wish, found) is not False:
         return Outcome(step, "unchanged", outcome.changed, found)
     if outcome.error:

@@ -162,21 +162,20 @@ class Cloud:
             raise _unreadable(purpose, "POST", path)
         return invitation
 
-    def delete(self, invitation: Invitation) -> bool:
-        """Revoke an invitation; False if it was gone already."""
+    def delete(self, invitation: Invitation) -> bool | None:
+        """Revoke an invitation; False if it was gone already, None if it is gone and either may be why."""
         path = self.path("invitations", str(invitation.id))
         try:
             self.client.call(f"revoke the invitation of {invitation.email}", "DELETE", path)
         except ApiError as error:
-            # Most likely an earlier try did it, if there was one, or else this one, if its answer was lost.
-            ours = error.lost or error.repeated
+            may_be_ours = error.lost or error.repeated
             if not self._is_gone(invitation, error):
-                if ours:
+                if may_be_ours:
                     error.add(
                         f"whether {invitation.email} is still invited is not known: run this again, it looks first"
                     )
                 raise
-            return ours
+            return None if may_be_ours else False
         return True
 
     def _is_gone(self, invitation: Invitation, error: ApiError) -> bool:

@@ -110,8 +110,8 @@ def _explain(status: int, method: str, settings: Settings, asked: float | None) 
         5: ("ClickHouse Cloud or a gateway before it is in trouble", "run again later"),
     }
     odd = ("the answer has a status that is not known", "check api_url and any proxy on the way")
-    # Whoever invites has listed the organization's invitations just before.
-    told = None if status == 404 and method == "POST" else known.get(status)
+    # Whoever writes has read the organization's invitations just before.
+    told = None if status == 404 and method != "GET" else known.get(status)
     return told or by_class.get(status // 100, odd)
 
 

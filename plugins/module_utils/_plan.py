@@ -55,17 +55,14 @@ class Step(NamedTuple):
 
     @property
     def needs_confirmed_roles(self) -> bool:
-        """Whether an invitation is to make room for one with roles that the API may not know, or no longer take.
+        """Whether a live invitation is to make room for one with roles that the API may not know, or no longer take.
 
         Only an API that tells no assigned roles is sure to take ``role``. That an invitation shows a role does not tell
-        that it is still there, so nobody's live one is risked for that.
+        that it is still there.
         """
-        makes_room = self.before or latest(self.delete)
-        if self.wish is None or makes_room is None:
+        if self.wish is None or self.before is None:
             return False
-        if self.wish.assigned_roles is None:
-            return makes_room.assigned_roles is not None
-        return self.before is not None or any(role.type is None for role in self.wish.assigned_roles)
+        return self.wish.assigned_roles is not None or self.before.assigned_roles is not None
 
     def diff(self) -> dict[str, Any]:
         """The change as ``--diff`` shows it."""
@@ -78,6 +75,7 @@ class Step(NamedTuple):
 class Outcome(NamedTuple):
     """What became of a step. ``changed`` holds for a failed one, too, that got half way.
 
+    ``late``: what was to be revoked may have been gone, so the list that still had it may lack what was sent since.
     ``reconsidered``: it was looked into already whether what was refused stands all the same.
     """
 
@@ -87,6 +85,7 @@ class Outcome(NamedTuple):
     invitation: Invitation | None = None
     member: Member | None = None
     error: ApiError | None = None
+    late: bool = False
     reconsidered: bool = False
 
 
@@ -143,9 +142,10 @@ def confirm_roles(step: Step, roles: Sequence[Role]) -> Step:
         return step
     if wish.assigned_roles is None:
         same = [role for role in roles if _is_system_role(role, wish.role)]
-        if not same:
+        if len(same) != 1:
+            count = "more than one" if same else "no"
             raise OptionError(
-                f"role: the organization has no system role {wish.role!r}; use roles, of {role_list(roles)}."
+                f"role: the organization has {count} system role {wish.role!r}; use roles, of {role_list(roles)}."
             )
         names = [same[0].id]
     else:
@@ -193,6 +193,17 @@ def fits(wish: Wish, holder: Holder) -> bool | None:
     return False if assigned is None and holder.role else None
 
 
+def member_warnings(wish: Wish, member: Member) -> tuple[str, ...]:
+    """What to say of someone who has joined with other roles than those wished for."""
+    if fits(wish, member) is not False:
+        return ()
+    warning = (
+        f"{member.email} has joined already, with other roles ({describe(member)}) than those asked for"
+        f" ({describe(wish)}); an invitation cannot change them, change them in the console."
+    )
+    return (warning,)
+
+
 def describe(holder: Holder) -> str:
     """Someone's roles in words."""
     return ", ".join(_role_names(holder)) or "no role"
@@ -216,7 +227,7 @@ def _plan_person(
         if theirs and renew_before is None:
             return Step(wish.email, "expired", invitation=latest(theirs))
         if member:
-            return Step(wish.email, "member", member=member, warnings=_member_warnings(wish, member))
+            return Step(wish.email, "member", member=member, warnings=member_warnings(wish, member))
         return _inviting(Step(wish.email, "renewed" if theirs else "created", delete=tuple(theirs)), wish)
 
     judged = [(invitation, fits(wish, invitation)) for invitation in live]
@@ -225,20 +236,12 @@ def _plan_person(
     stands = latest(content or unclear)
     if not stands:
         before = max(live, key=_end)
-        return _inviting(Step(wish.email, "replaced", delete=_leaving_last(before, theirs), before=before), wish)
+        return _inviting(_making_room(wish.email, "replaced", theirs, before, live), wish)
     others = [invitation for invitation, fitting in judged if fitting is False]
     due, warnings = _is_due(stands, renew_before, now)
     if due and content:
-        return _inviting(
-            Step(
-                wish.email,
-                "renewed",
-                delete=_leaving_last(stands, theirs),
-                before=stands,
-                warnings=tuple(_other_invitation(other, "it is revoked, too") for other in others),
-            ),
-            wish._replace(assigned_roles=stands.assigned_roles or wish.assigned_roles),
-        )
+        step = _making_room(wish.email, "renewed", theirs, stands, others)
+        return _inviting(step, wish._replace(assigned_roles=stands.assigned_roles or wish.assigned_roles))
     if not content:
         warnings += (_unclear_roles(wish, stands),)
     for other in others:
@@ -251,9 +254,16 @@ def _end(invitation: Invitation) -> datetime:
     return parse_timestamp(invitation.expire_at) or _END_OF_TIME
 
 
-def _leaving_last(before: Invitation, theirs: Iterable[Invitation]) -> tuple[Invitation, ...]:
-    """The order to revoke in: where one of them is refused, the person keeps what they can join with."""
-    return (*(invitation for invitation in theirs if invitation is not before), before)
+def _making_room(
+    email: str, action: str, theirs: Iterable[Invitation], before: Invitation, others: Iterable[Invitation]
+) -> Step:
+    """The step that revokes all of someone's, some of which have ``other`` roles than the one to be sent anew.
+
+    The live one goes last: where one of them is refused, the person keeps what they can join with.
+    """
+    delete = (*(each for each in theirs if each is not before), before)
+    warnings = tuple(_other_invitation(each, "it is revoked, too") for each in others if each is not before)
+    return Step(email, action, delete=delete, before=before, warnings=warnings)
 
 
 def _inviting(step: Step, wish: Wish) -> Step:
@@ -292,16 +302,6 @@ def _other_invitation(invitation: Invitation, advice: str) -> str:
     return f"{invitation.email} has another invitation, with other roles ({describe(invitation)}); {advice}."
 
 
-def _member_warnings(wish: Wish, member: Member) -> tuple[str, ...]:
-    if fits(wish, member) is not False:
-        return ()
-    warning = (
-        f"{member.email} has joined already, with other roles ({describe(member)}) than those asked for"
-        f" ({describe(wish)}); an invitation cannot change them, change them in the console."
-    )
-    return (warning,)
-
-
 def _by_email(invitations: Iterable[Invitation]) -> Mapping[str, Sequence[Invitation]]:
     grouped = defaultdict(list)
     for invitation in invitations:
@@ -313,7 +313,7 @@ def _find_role(name: str, roles: Sequence[Role]) -> Role:
     wanted_id = name.lower() if is_uuid(name) else name
     same = [role for role in roles if role.id == wanted_id]
     same = same or [role for role in roles if role.name == name]
-    same = same or [role for role in roles if role.name and role.name.casefold() == name.casefold()]
+    same = same or [role for role in roles if (printable(role.name) or "").casefold() == name.casefold()]
     if len(same) == 1:
         return same[0]
     if same:

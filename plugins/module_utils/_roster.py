@@ -109,4 +109,4 @@ def _carry_through(cloud: Cloud, steps: Sequence[_plan.Step], warnings: list[str
         from . import _apply  # noqa: PLC0415
 
         outcomes = _apply.apply(cloud, steps)
-    return Result(outcomes, warnings + [warning for step in steps for warning in step.warnings])
+    return Result(outcomes, warnings + [warning for outcome in outcomes for warning in outcome.step.warnings])

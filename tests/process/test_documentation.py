@@ -412,10 +412,10 @@ class Trouble:
         self.simulator.add_role("reader")
         return self.task.present(roles=["READER"])
 
-    def role_of_older_organizations(self):
+    def role_of_older_organizations(self, count):
         self.simulator.invite("ann@example.com", role="admin")
-        admin = next(role for role in self.simulator.roles if role["name"] == "Admin")
-        content = json.dumps({"status": 200, "result": [admin]}).encode()
+        developer = next(role for role in self.simulator.roles if role["name"] == "Developer")
+        content = json.dumps({"status": 200, "result": [developer] * count}).encode()
         self.simulator.order_fault("body", operation="list_roles", content=content)
         return self.task.present(role="developer")
 
@@ -431,7 +431,7 @@ class Trouble:
         return self.fault_and_invite("disconnect", roles=["Developer"])
 
     def put_back_in_vain(self):
-        self.simulator.order_fault("status", operation="create_invitation", status=400, body="envelope")
+        self.simulator.order_fault("status", operation="create_invitation", status=400, body="envelope", times=2)
         return self.replace_in_vain()
 
     def replace_in_vain(self):
@@ -449,6 +449,11 @@ class Trouble:
         self.simulator.invite("ann@example.com", **THESE)
         self.simulator.order_fault("status", operation="delete_invitation", status=503, times=None)
         return self.task.absent()
+
+    def renew_in_vain(self):
+        self.simulator.invite("ann@example.com", **THESE, expired=True)
+        self.simulator.order_fault("status", operation="delete_invitation", status=400, body="envelope")
+        return self.fault_and_invite("status", parameters={"status": 400, "body": "envelope"})
 
     def two_to_revoke(self):
         self.simulator.invite("ann@example.com", role_names=["Billing"])
@@ -529,7 +534,10 @@ SAYS = {
     "api_url: it must not hold credentials": lambda be: be.task.info(api_url="https://me:us@example.com"),
     "ca_path: nothing can be read at ...": lambda be: be.task.info(ca_path="/nowhere"),
     "roles: the organization has no role ...; its roles are: ...": lambda be: be.task.present(roles=["Pilot"]),
-    "role: the organization has no system role ...; use roles, of ...": lambda be: be.role_of_older_organizations(),
+    "role: the organization has no system role ...; use roles, of ...": lambda be: be.role_of_older_organizations(0),
+    "role: the organization has more than one system role ...; use roles, of ...": (
+        lambda be: be.role_of_older_organizations(2)
+    ),
     "roles: ... is the name of several roles: ...": lambda be: be.roles_of_one_name(),
     "...: give exactly one of role and roles": lambda be: be.task("invitations", emails=["ann@example.com"]),
     "roles: the list is empty": lambda be: be.task.present(roles=[]),
@@ -561,7 +569,7 @@ SAYS = {
     ),
     "ClickHouse Cloud or a gateway before it is in trouble (503, ...)": lambda be: be.fault_and_list("status"),
     "the answer has a status that is not known (...)": lambda be: be.fault_and_list("status", {"status": 700}),
-    "the earlier invitation of ..., with ..., was put back, which sent an email": lambda be: be.replace(1),
+    "the earlier invitation of ..., with ..., was put back, which sent an email": lambda be: be.replace(2),
     "... has no invitation now: the earlier invitation of ..., with ..., was revoked and could not be put back": (
         lambda be: be.replace(None)
     ),
@@ -574,6 +582,7 @@ SAYS = {
     "whether ... was invited is not known: run this again, it looks first": lambda be: be.fault_and_invite(
         "status", parameters={"status": 503, "times": None}
     ),
+    "the expired invitation of ... could not be revoked before (...)": lambda be: be.renew_in_vain(),
     "... of the ... invitations of ... were revoked": lambda be: be.two_to_revoke(),
     "whether ... is still invited is not known: run this again, it looks first": lambda be: be.revoke_in_vain(),
     "run this again, it looks first; the earlier invitation of ..., with ..., was revoked": (

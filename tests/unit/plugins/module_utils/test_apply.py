@@ -189,6 +189,13 @@ class TestARefusal:
         assert outcome.action == "unchanged"
         assert clock.slept == [2]
 
+    @pytest.mark.parametrize(("roles", "warnings"), [([DEVELOPER], 0), ([ADMIN], 1)])
+    def test_of_someone_who_has_joined_with_other_roles_is_warned_of(self, cloud, api, roles, warnings):
+        api.create(refusal(409), ALICE, roles=[DEVELOPER])
+        reconsiders(api, members=[member_record(ALICE, roles=roles)], times=1)
+        (outcome,) = present(cloud)
+        assert (outcome.action, len(outcome.step.warnings)) == ("member", warnings)
+
     def test_invited_meanwhile_with_other_roles_is_a_failure(self, cloud, api):
         api.create(refusal(409, "exists"), ALICE, roles=[DEVELOPER])
         reconsiders(api, invitation_record(roles=[BILLING], number=9), times=1)
@@ -232,6 +239,7 @@ class TestPuttingBack:
         api.delete(1)
         api.create(refusal(400, "no"), ALICE, roles=[DEVELOPER])
         reconsiders(api)
+        api.create(refusal(400, "no"), ALICE, roles=[DEVELOPER])
         back = invitation_record(roles=[BILLING], number=8)
         api.create(back, ALICE, roles=[BILLING])
         (outcome,) = present(cloud, self.OLD)
@@ -240,10 +248,43 @@ class TestPuttingBack:
             "; the earlier invitation of alice@example.com, with Billing, was put back, which sent an email."
         )
 
+    def test_is_not_done_where_a_second_try_gets_through(self, cloud, api):
+        api.delete(1)
+        api.create(refusal(409, "already exists"), ALICE, roles=[DEVELOPER])
+        reconsiders(api)
+        api.create(NEW, ALICE, roles=[DEVELOPER])
+        (outcome,) = present(cloud, self.OLD)
+        assert (outcome.action, outcome.changed, outcome.invitation, outcome.error) == (
+            "replaced",
+            True,
+            found(NEW),
+            None,
+        )
+
+    def test_is_not_done_where_a_second_try_is_lost(self, cloud, api):
+        api.delete(1)
+        api.create(refusal(409, "already exists"), ALICE, roles=[DEVELOPER])
+        reconsiders(api)
+        api.create(lost(), ALICE, roles=[DEVELOPER])
+        api.invitations(answer=refusal(401))
+        (outcome,) = present(cloud, self.OLD)
+        assert (outcome.action, outcome.changed) == ("failed", True)
+        assert str(outcome.error).endswith("the earlier invitation of alice@example.com, with Billing, was revoked.")
+
+    def test_nor_where_it_gives_other_roles(self, cloud, api):
+        api.delete(1)
+        api.create(refusal(409, "already exists"), ALICE, roles=[DEVELOPER])
+        reconsiders(api)
+        api.create(invitation_record(roles=[ADMIN], number=9), ALICE, roles=[DEVELOPER])
+        (outcome,) = present(cloud, self.OLD)
+        assert (outcome.action, outcome.invitation.id) == ("failed", uid(9))
+        assert "was invited with other roles (Admin)" in str(outcome.error)
+
     def test_with_the_older_role(self, cloud, api):
         api.delete(1)
         api.create(refusal(400, "no"), ALICE, role="admin")
         reconsiders(api)
+        api.create(refusal(400, "no"), ALICE, role="admin")
         back = invitation_record(roles=None, number=8)
         api.create(back, ALICE, role="developer")
         (outcome,) = present(cloud, invitation_record(roles=None), wishes=[Wish(ALICE, "admin")])
@@ -264,6 +305,7 @@ class TestPuttingBack:
         api.delete(1)
         api.create(refusal(400, "no"), ALICE, roles=[DEVELOPER])
         reconsiders(api)
+        api.create(refusal(400, "no"), ALICE, roles=[DEVELOPER])
         api.create(refusal(400, "no"), ALICE, roles=[BILLING])
         (outcome,) = present(cloud, self.OLD)
         assert (outcome.action, outcome.invitation) == ("failed", None)
@@ -300,6 +342,42 @@ class TestPuttingBack:
         assert (outcome.action, outcome.changed) == ("failed", False)
 
 
+class TestMakingRoom:
+    def test_whoever_may_have_been_invited_anew_already_is_looked_for(self, cloud, api):
+        old = invitation_record(roles=[BILLING])
+        api.delete(1, refusal(503))
+        api.delete(1, refusal(404))
+        api.invitations(old)
+        api.invitations(old, NEW)
+        (outcome,) = present(cloud, old)
+        assert (outcome.action, outcome.changed, outcome.invitation) == ("replaced", True, found(NEW))
+
+    @pytest.mark.parametrize("status", [400, 409])
+    def test_an_expired_one_that_will_not_go_is_not_in_the_way(self, cloud, api, status):
+        api.delete(1, refusal(status))
+        api.get(1, expired_record())
+        api.create(NEW, ALICE, roles=[DEVELOPER])
+        (outcome,) = present(cloud, expired_record())
+        assert (outcome.action, outcome.changed, outcome.invitation) == ("renewed", True, found(NEW))
+
+    def test_unless_the_api_says_so(self, cloud, api):
+        api.delete(1, refusal(400, "not now"))
+        api.get(1, expired_record())
+        api.create(refusal(409, "exists"), ALICE, roles=[DEVELOPER])
+        reconsiders(api, expired_record())
+        (outcome,) = present(cloud, expired_record())
+        assert (outcome.action, outcome.changed, outcome.error.reason) == ("failed", False, "exists")
+        assert str(outcome.error).endswith(
+            "; the expired invitation of alice@example.com could not be revoked before (not now)."
+        )
+
+    def test_beside_a_live_one_it_is(self, cloud, api):
+        api.delete(2, refusal(400))
+        api.get(2, expired_record(number=2))
+        (outcome,) = present(cloud, invitation_record(roles=[BILLING]), expired_record(number=2))
+        assert (outcome.action, outcome.changed, outcome.invitation.id) == ("failed", False, uid(1))
+
+
 class TestDeleting:
     TWINS = (invitation_record(), expired_record(number=2), invitation_record(number=3))
 
@@ -319,7 +397,42 @@ class TestDeleting:
         looks(api, invitation_record(), times=1 - empty_looks)
         (step,) = plan_absent([ALICE], [found(invitation_record())])
         (outcome,) = apply(cloud, [step])
-        assert outcome == (step, "deleted", True, found(NEW), None, None, False)
+        assert outcome[:6] == (step, "deleted", True, found(NEW), None, None)
+
+    @pytest.mark.parametrize("fault", [refusal(503), lost()])
+    def test_also_where_an_earlier_try_may_have_deleted_what_was_listed(self, cloud, api, fault):
+        api.delete(1, fault)
+        api.delete(1, refusal(404))
+        api.invitations(invitation_record(), NEW)
+        api.delete(9)
+        api.invitations()
+        (outcome,) = absent(cloud, invitation_record())
+        assert (outcome.action, outcome.changed, outcome.invitation) == ("deleted", True, found(NEW))
+
+    def test_what_may_have_been_deleted_is_so_where_nothing_else_turns_up(self, cloud, api):
+        api.delete(1, refusal(503))
+        api.delete(1, refusal(404))
+        looks(api, times=2)
+        (outcome,) = absent(cloud, invitation_record())
+        assert (outcome.action, outcome.changed, outcome.invitation) == ("deleted", True, found(invitation_record()))
+
+    def test_one_of_two_that_was_gone_has_the_list_read_again(self, cloud, api):
+        api.delete(1)
+        api.delete(2, refusal(404))
+        api.invitations(NEW)
+        api.delete(9, refusal(404))
+        api.invitations(NEW)
+        (outcome,) = absent(cloud, invitation_record(), expired_record(number=2))
+        assert (outcome.action, outcome.changed) == ("deleted", True)
+
+    def test_what_was_refused_at_the_first_look_stays_so(self, cloud, api):
+        api.delete(1, refusal(404))
+        api.invitations(NEW)
+        api.delete(9, refusal(400))
+        api.get(9, NEW)
+        api.invitations(NEW, invitation_record(number=10))
+        (outcome,) = absent(cloud, invitation_record())
+        assert (outcome.action, outcome.changed, outcome.invitation) == ("failed", False, found(NEW))
 
     def test_what_the_list_was_too_late_for_may_be_refused(self, cloud, api):
         api.delete(1, refusal(404))
@@ -496,6 +609,7 @@ class TestAMovedOrganization:
         api.delete(1)
         api.create(refusal(400, self.MOVED), ALICE, role="developer")
         reconsiders(api)
+        api.create(refusal(400, self.MOVED), ALICE, role="developer")
         api.create(invitation_record(roles=[ADMIN], number=8), ALICE, roles=[ADMIN])
         api.roles(*ROLES)
         (outcome,) = present(cloud, invitation_record(roles=[ADMIN], role="admin"), wishes=self.BY_ROLE)
