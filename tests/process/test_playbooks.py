@@ -251,7 +251,8 @@ def test_all_playbooks_run_under_the_same_settings():
 def test_check_mode_and_diff(job, simulator, name, variables, changes, line):
     simulator.invite("zoe@example.com", role_names=["Admin"])
     output, stats = job(name, ["--check", "--diff", "--limit", "db1.example.com"], inventory=HOSTS, **variables)
-    assert stats["clickhouse_cloud_result"]["changes"] == changes
+    result = stats["clickhouse_cloud_result"]
+    assert (result["check_mode"], result["changes"]) == (True, changes)
     assert line in output
     assert {request["method"] for request in simulator.requests} == {"GET"}
 
@@ -387,14 +388,33 @@ def test_blanks_and_line_ends_around_the_text_of_a_survey_do_not_count(job, simu
     assert {invitation["role"] for invitation in simulator.invitations} == {"developer"}
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_what_ansible_drops_after_a_blank_is_asked_for_in_a_sentence(job, simulator, name):
+    cut_off = "clickhouse_cloud_emails=alice@example.com, bob@example.com"
+    output, stats = job(name, ["-e", cut_off], status=2, clickhouse_cloud_roles="Developer")
+    sentence = "Ansible left 'bob@example.com' out of what -e was given."
+    assert sentence in output
+    (result,) = stats.values()
+    assert result["failed"]
+    assert result["msg"].startswith(sentence)
+    assert simulator.requests == []
+
+
+def test_text_with_blanks_in_quotation_marks_of_its_own_is_whole(job):
+    quoted = "clickhouse_cloud_emails='alice@example.com, bob@example.com'"
+    _output, stats = job("invite", ["-e", quoted], clickhouse_cloud_roles="Org API reader")
+    assert stats["clickhouse_cloud_result"]["summary"]["created"] == 2
+
+
 def test_lists_and_the_older_role(job, simulator):
     simulator.add_member("bob@example.com", role="admin")
-    _output, stats = job(
+    output, stats = job(
         "invite",
         clickhouse_cloud_emails=["alice@example.com", " bob@example.com "],
         clickhouse_cloud_role="admin",
     )
     assert stats["clickhouse_cloud_result"] == {
+        "check_mode": False,
         "changed": True,
         "changes": {"alice@example.com": "created"},
         "failed": False,
@@ -403,6 +423,11 @@ def test_lists_and_the_older_role(job, simulator):
         "summary": dict.fromkeys(stats["clickhouse_cloud_result"]["summary"], 0) | {"created": 1, "member": 1},
     }
     assert [invitation["role"] for invitation in simulator.invitations] == ["admin"]
+    assert json.loads(re.search(r'"msg": (\{.*?\n    \})', output, re.DOTALL)[1]) == {
+        "changes": {"alice@example.com": "created"},
+        "members": ["bob@example.com"],
+        "summary": {"created": 1, "member": 1},
+    }
 
 
 # --- the roster, and what is handed on --------------------------------------------------------------------------------
