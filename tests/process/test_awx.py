@@ -532,12 +532,17 @@ def set_up(tmp_path):
 
 
 def test_setup_creates_what_the_project_holds(set_up):
-    roster = [{"email": "alice@example.com", "roles": ["Developer"]}]
-    (command,) = re.findall(r"^\$ ansible-playbook setup.yml (.*)", (PROJECT / "README.md").read_text(), re.MULTILINE)
+    readme = (PROJECT / "README.md").read_text()
+    (team,) = (
+        text for text in re.findall(r"^```yaml\n(.*?)^```", readme, re.DOTALL | re.MULTILINE) if "roles:" in text
+    )
+    roster = yaml.safe_load(team)
+    assert list(roster) == ["clickhouse_cloud_invitations", "clickhouse_cloud_roles"]
+    (command,) = re.findall(r"^\$ ansible-playbook setup.yml (.*)", readme, re.MULTILINE)
     printed = dict(word.split("=", 1) for word in command.replace("-e ", "").split())
     assert list(printed) == ["awx_project_url", "awx_image"]
     calls, output = set_up(
-        variables={**printed, "clickhouse_cloud_invitations": roster},
+        variables={**printed, **roster},
         CLICKHOUSE_CLOUD_API_KEY="the key",
         CLICKHOUSE_CLOUD_API_SECRET="the secret",
     )
@@ -556,7 +561,7 @@ def test_setup_creates_what_the_project_holds(set_up):
         assert template["survey_spec"] == (yaml.safe_load(survey.read_text()) if survey.exists() else None)
         assert template["allow_simultaneous"] == (name == "report")
         takes_roster = name in ("roster", "report")
-        assert template["extra_vars"] == ({"clickhouse_cloud_invitations": roster} if takes_roster else None)
+        assert template["extra_vars"] == (roster if takes_roster else None)
         assert template["ask_variables_on_launch"] == takes_roster
 
 
@@ -587,7 +592,7 @@ def test_setup_calls_everything_by_one_name(set_up, name):
 
 def test_the_variables_of_setup_are_named():
     setup = (PROJECT / "setup.yml").read_text()
-    internal = {"awx_credential_type", "awx_credential_inputs"}
+    internal = {"awx_credential_type", "awx_credential_inputs", "awx_roster"}
     named = set(re.findall(r"^# (awx_\w+) ", setup, re.MULTILINE))
     assert named == set(re.findall(r"\bawx_\w+", setup)) - internal
     assert set(re.findall(r"\bawx_\w+", (PROJECT / "README.md").read_text())) <= named
