@@ -115,18 +115,13 @@ def plan_absent(emails: Iterable[str], invitations: Iterable[Invitation]) -> lis
     return [_plan_revocation(email, theirs.get(email, ())) for email in dict.fromkeys(emails)]
 
 
-def resolve_roles(names: Sequence[str], roles: Sequence[Role] | None, seen: Mapping[str, Role]) -> tuple[Role, ...]:
+def resolve_roles(names: Iterable[str], roles: Sequence[Role], option: str) -> tuple[Role, ...]:
     """Find the roles that names or IDs stand for: by ID, then by name, then by name without case if that is unique.
-
-    ``roles`` is None where IDs alone were given and nobody asked the API; ``seen`` then gives their names where it can.
 
     :raises OptionError: for a name that is unknown or ambiguous.
     """
-    if roles is None:
-        found = [seen.get(role_id, Role(role_id)) for role_id in (name.lower() for name in names)]
-    else:
-        found = [_find_role(name, roles) for name in names]
-    return tuple(sorted({role.id: role for role in found}.values(), key=lambda role: role.id))
+    found = {role.id: role for role in (_find_role(name, roles, option) for name in names)}
+    return tuple(sorted(found.values(), key=lambda role: role.id))
 
 
 def confirm_roles(step: Step, roles: Sequence[Role]) -> Step:
@@ -145,12 +140,13 @@ def confirm_roles(step: Step, roles: Sequence[Role]) -> Step:
         if len(same) != 1:
             count = "more than one" if same else "no"
             raise OptionError(
-                f"role: the organization has {count} system role {wish.role!r}; use roles, of {role_list(roles)}."
+                f"{step.email}: role: the organization has {count} system role {wish.role!r};"
+                f" use roles, of {role_list(roles)}."
             )
         names = [same[0].id]
     else:
         names = [role.id for role in wish.assigned_roles]
-    return _inviting(step, wish._replace(assigned_roles=resolve_roles(names, roles, {})))
+    return _inviting(step, wish._replace(assigned_roles=resolve_roles(names, roles, f"{step.email}: roles")))
 
 
 def fold(wishes: Iterable[Wish]) -> list[Wish]:
@@ -168,9 +164,12 @@ def fold(wishes: Iterable[Wish]) -> list[Wish]:
     return list(folded.values())
 
 
-def seen_roles(invitations: Iterable[Invitation]) -> dict[str, Role]:
-    """Roles by ID, as far as invitations tell."""
-    return {role.id: role for invitation in invitations for role in invitation.assigned_roles or ()}
+def seen_roles(ids: Iterable[str], invitations: Iterable[Invitation]) -> list[Role]:
+    """The roles with these IDs, or more, where nobody asked the API: with their names as far as invitations tell."""
+    roles = {role_id.lower(): Role(role_id.lower()) for role_id in ids}
+    if roles:
+        roles.update((role.id, role) for invitation in invitations for role in invitation.assigned_roles or ())
+    return list(roles.values())
 
 
 def fits(wish: Wish, holder: Holder) -> bool | None:
@@ -309,7 +308,7 @@ def _by_email(invitations: Iterable[Invitation]) -> Mapping[str, Sequence[Invita
     return grouped
 
 
-def _find_role(name: str, roles: Sequence[Role]) -> Role:
+def _find_role(name: str, roles: Sequence[Role], option: str) -> Role:
     wanted_id = name.lower() if is_uuid(name) else name
     same = [role for role in roles if role.id == wanted_id]
     same = same or [role for role in roles if role.name == name]
@@ -319,9 +318,9 @@ def _find_role(name: str, roles: Sequence[Role]) -> Role:
     if same:
         choices = ", ".join(f"{role.name} ({role.id})" for role in same)
         raise OptionError(
-            f"roles: {name!r} is the name of several roles: {choices}; give the ID of the one that is meant."
+            f"{option}: {name!r} is the name of several roles: {choices}; give the ID of the one that is meant."
         )
-    raise OptionError(f"roles: the organization has no role {name!r}; its roles are: {role_list(roles)}.")
+    raise OptionError(f"{option}: the organization has no role {name!r}; its roles are: {role_list(roles)}.")
 
 
 def _names(roles: Iterable[Role]) -> list[str]:

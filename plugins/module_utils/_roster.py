@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import timedelta
 
-    from ._cloud import Cloud
+    from ._cloud import Cloud, Role
 
 
 class Entry(NamedTuple):
@@ -57,13 +57,15 @@ def keep_present(
         raise _options.OptionError(
             "purge: the roster is empty, which would revoke every invitation there is; use state=absent."
         )
-    by_name = any(not is_uuid(name) for entry in entries for name in entry.roles)
-    roles = cloud.roles() if by_name else None
+    names = dict.fromkeys(name for entry in entries for name in entry.roles)
+    roles = None if all(map(is_uuid, names)) else cloud.roles()
     invitations = cloud.invitations()
     now = cloud.now()
-    named = dict.fromkeys(entry.roles for entry in entries if entry.roles)
-    seen = _plan.seen_roles(invitations) if named and roles is None else {}
-    resolved = {names: _plan.resolve_roles(names, roles, seen) for names in named}
+    known = _plan.seen_roles(names, invitations) if roles is None else roles
+    resolved: dict[tuple[str, ...], tuple[Role, ...]] = {}
+    for entry in entries:
+        if entry.roles and entry.roles not in resolved:
+            resolved[entry.roles] = _plan.resolve_roles(entry.roles, known, f"{entry.email}: roles")
     wishes = _plan.fold(Wish(entry.email, entry.role, resolved.get(entry.roles)) for entry in entries)
     warnings: list[str] = []
     steps = _plan.plan_present(wishes, invitations, (), renew_before, now)
@@ -75,8 +77,8 @@ def keep_present(
             )
         steps = _plan.plan_present(wishes, invitations, members or (), renew_before, now)
     if any(step.needs_confirmed_roles for step in steps):
-        known = cloud.roles() if roles is None else roles
-        steps = [_plan.confirm_roles(step, known) for step in steps]
+        roles = cloud.roles() if roles is None else roles
+        steps = [_plan.confirm_roles(step, roles) for step in steps]
     if purge:
         kept = {wish.email for wish in wishes}
         steps += _plan.plan_absent((each.email for each in invitations if each.email not in kept), invitations)

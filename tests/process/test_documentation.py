@@ -533,12 +533,14 @@ SAYS = {
     "api_url: plain http would show the key to the network": lambda be: be.task.info(api_url="http://example.com"),
     "api_url: it must not hold credentials": lambda be: be.task.info(api_url="https://me:us@example.com"),
     "ca_path: nothing can be read at ...": lambda be: be.task.info(ca_path="/nowhere"),
-    "roles: the organization has no role ...; its roles are: ...": lambda be: be.task.present(roles=["Pilot"]),
-    "role: the organization has no system role ...; use roles, of ...": lambda be: be.role_of_older_organizations(0),
-    "role: the organization has more than one system role ...; use roles, of ...": (
+    "...: roles: the organization has no role ...; its roles are: ...": lambda be: be.task.present(roles=["Pilot"]),
+    "...: role: the organization has no system role ...; use roles, of ...": lambda be: be.role_of_older_organizations(
+        0
+    ),
+    "...: role: the organization has more than one system role ...; use roles, of ...": (
         lambda be: be.role_of_older_organizations(2)
     ),
-    "roles: ... is the name of several roles: ...": lambda be: be.roles_of_one_name(),
+    "...: roles: ... is the name of several roles: ...": lambda be: be.roles_of_one_name(),
     "...: give exactly one of role and roles": lambda be: be.task("invitations", emails=["ann@example.com"]),
     "roles: the list is empty": lambda be: be.task.present(roles=[]),
     "roles: an entry is blank": lambda be: be.task.present(roles=["Developer", ""]),
@@ -736,6 +738,8 @@ def test_the_story_of_the_guide_on_rosters(run, simulator, tmp_path):
     (tmp_path / "team.yml").write_text(re.sub(r"  - email: carol.*\n.*\n", "", team))
     assert next_ in run(runs[1])
     assert len(simulator.emails) == 3
+    ((report, _printed),) = commands(page)
+    assert re.search(r"alice@example\.com +joined", run(report))
 
     everybody = [{"email": f"person{number}@example.com"} for number in range(30)]
     (tmp_path / "many.yml").write_text(

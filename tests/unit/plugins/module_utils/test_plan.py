@@ -417,6 +417,7 @@ NAMESAKE = Role(uid(0xC3), ADMIN.id, "custom")
         (["Data team"], TWINS, [TWINS[0]]),
         (["DATA TEAM"], TWINS, [TWINS[1]]),
         (["STRASSE"], [Role(uid(5), "Straße", "custom")], [Role(uid(5), "Straße", "custom")]),
+        (["night shift"], [Role(uid(5), " Night \tshift ", "custom")], "first"),
         # An ID wins over a name
         ([ADMIN.id], (NAMESAKE, ADMIN), [ADMIN]),
         (["a-plain-id"], [Role("a-plain-id", "x", "system"), Role(uid(6), "a-plain-id", "custom")], "first"),
@@ -424,7 +425,7 @@ NAMESAKE = Role(uid(0xC3), ADMIN.id, "custom")
 )
 def test_roles_are_found(names, roles, found):
     found = roles[:1] if found == "first" else found
-    assert resolve_roles(names, roles, {}) == tuple(found)
+    assert resolve_roles(names, roles, "roles") == tuple(found)
 
 
 @pytest.mark.parametrize(
@@ -457,7 +458,7 @@ def test_roles_are_found(names, roles, found):
 )
 def test_roles_that_are_unknown_or_ambiguous_are_refused(name, roles, message):
     with pytest.raises(OptionError) as refused:
-        resolve_roles(["Admin", name] if roles is ROLES else [name], roles, {})
+        resolve_roles(["Admin", name] if roles is ROLES else [name], roles, "roles")
     assert str(refused.value) == message
 
 
@@ -506,12 +507,20 @@ def test_a_renewed_invitation_keeps_the_roles_that_are_known_to_be_there():
         (
             wish(role="developer"),
             [ADMIN, Role(uid(7), "Developer", "custom")],
-            "role: the organization has no system role 'developer'; use roles, of Admin, Developer.",
+            f"{ALICE}: role: the organization has no system role 'developer'; use roles, of Admin, Developer.",
+        ),
+        (
+            wish(role="developer"),
+            [DEVELOPER, DEVELOPER._replace(id=uid(7))],
+            (
+                f"{ALICE}: role: the organization has more than one system role 'developer';"
+                " use roles, of Developer, Developer."
+            ),
         ),
         (
             Wish(ALICE, None, (Role(uid(7)),)),
             [ADMIN],
-            f"roles: the organization has no role {uid(7)!r}; its roles are: Admin.",
+            f"{ALICE}: roles: the organization has no role {uid(7)!r}; its roles are: Admin.",
         ),
     ],
 )
@@ -524,9 +533,9 @@ def test_roles_that_are_not_confirmed_are_refused(wished, roles, message):
 
 
 def test_ids_alone_take_their_names_from_invitations_seen():
-    seen = seen_roles([invited(DEVELOPER, ANALYST), invited(), silent()])
-    assert set(seen) == {DEVELOPER.id, ANALYST.id}
-    assert resolve_roles([DEVELOPER.id.upper(), uid(9)], None, seen) == (
+    ids = [DEVELOPER.id.upper(), uid(9)]
+    seen = seen_roles(ids, [invited(DEVELOPER, ANALYST), invited(), silent()])
+    assert resolve_roles(ids, seen, "roles") == (
         Role(uid(9)),
         Role(DEVELOPER.id, "Developer", "system"),
     )

@@ -138,4 +138,4 @@ def test_a_diff_shows_a_change_just_where_there_is_one(roster, found, joined, re
 def test_roles_by_name_or_id_in_any_case_and_order_are_the_same_roles(roles, random):
     spellings = [random.choice([role.id, role.id.upper(), role.name, role.name.upper()]) for role in roles]
     random.shuffle(spellings)
-    assert resolve_roles(spellings, ROLES, {}) == resolve_roles([role.id for role in roles], ROLES, {})
+    assert resolve_roles(spellings, ROLES, "") == resolve_roles([role.id for role in roles], ROLES, "")

@@ -276,7 +276,7 @@ def test_an_invitation_is_not_revoked_for_a_role_that_is_there_no_more(run, api,
     api.invitations(invitation_record(left=DAY, roles=[held]))
     api.roles(ADMIN)
     answer = run(invitation, {**credentials, "email": ALICE, "renew_before": "1d", **wish})
-    assert answer["msg"] == f"roles: the organization has no role '{held.id}'; its roles are: Admin."
+    assert answer["msg"] == f"{ALICE}: roles: the organization has no role '{held.id}'; its roles are: Admin."
 
 
 @pytest.mark.parametrize(
