@@ -75,7 +75,7 @@ def tests(session: nox.Session, core: str) -> None:
     output = session.run(
         "python", "tests/tools/with_simulator.py", "ansible-playbook", "--diff", "examples/demo.yml", silent=True
     )
-    if "DEPRECATION WARNING" in output:
+    if "DEPRECATION WARNING" in str(output):
         session.error(output)
 
 

@@ -150,4 +150,4 @@ class Ways:
         return ["sh", "-c", script, "sh", *emails]
 
     def _role_id(self, name: str) -> str:
-        return next(role["id"] for role in self._simulator.roles if role["name"] == name)
+        return str(next(role["id"] for role in self._simulator.roles if role["name"] == name))

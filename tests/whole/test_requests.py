@@ -12,7 +12,6 @@ ANN = "ann@example.com"
 PEOPLE = [f"person{number}@example.com" for number in range(40)]
 LIST, GET, CREATE, DELETE = "list_invitations", "get_invitation", "create_invitation", "delete_invitation"
 MEMBERS, ROLES, ORGANIZATIONS = "list_members", "list_roles", "list_organizations"
-SOMETHING = "5f0c6a52-6c52-4f0a-9a5e-0d6b1f7f2c11"
 
 
 def invite_ann(simulator):

@@ -122,10 +122,8 @@ class Runner:
         result = json.loads(self.printed)
         assert ended.value.code == (1 if result.get("failed") else 0)
         result.pop("invocation", None)
-        if "warnings" in result:  # ansible-core >= 2.19 gives each as an event
-            result["warnings"] = [
-                each if isinstance(each, str) else each["event"]["msg"] for each in result["warnings"]
-            ]
+        if "warnings" in result:
+            result["warnings"] = [_text_of(warning) for warning in result["warnings"]]
         return result
 
 
