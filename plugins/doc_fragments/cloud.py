@@ -67,7 +67,18 @@ notes:
 
     # What a module that writes has besides.
     WRITING = r"""
-options: {}
+options:
+  renew_before:
+    description:
+      - Send an invitation anew once it has expired or expires within this time, a duration such as V(36h), V(2d),
+        V(90m) or V(1d12h).
+      - V(0s), or V(0), sends it anew once it has expired.
+      - V(never) leaves an expired invitation as it is, so that a person who does not answer is not written to again
+        and again.
+      - Ignored, with a warning, for an invitation whose whole lifetime is not longer than this, since every run would
+        send an email.
+    type: str
+    default: 0s
 attributes:
   idempotent:
     details:
