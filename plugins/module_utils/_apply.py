@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Carries steps out, one by one. Nothing is lost, and nobody is written to twice, however the answers go astray."""
+"""Carries steps out, one by one. Nothing is lost, and nobody is invited twice, however the answers go astray."""
 
 from __future__ import annotations
 
@@ -53,10 +53,15 @@ def _stops_all(error: ApiError | None, last: ApiError | None) -> bool:
     Where only a write stays without a clear answer, while looks at what it did get through, it may be for whom it is
     meant. Where it is so for two people in a row, it is not.
     """
-    if error is None or not error.general:
+    alone = error is not None and error.lost and error.method != "GET"
+    return _is_general(error) and (not alone or _is_general(last))
+
+
+def _is_general(error: ApiError | None) -> bool:
+    """Whether the key is refused, or the API stays out of reach."""
+    if error is None or error.refused:
         return False
-    alone = error.lost and error.method != "GET"
-    return not alone or (last is not None and last.general)
+    return error.lost or error.passing or error.status in (None, 401, 403)
 
 
 def _carry_out(cloud: Cloud, step: Step) -> Outcome:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""HTTP: one session, authentication, retries, the rate limit, and one exception class. It knows no invitation."""
+"""HTTP: one session, authentication, retries, the rate limit, and the error of a call. It knows no invitation."""
 
 from __future__ import annotations
 
@@ -30,7 +30,6 @@ except ImportError:
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from types import FrameType
 
 OLDEST_REQUESTS = (2, 28)
 USER_AGENT = "ansible-collection-clickhouse.cloud"
@@ -95,11 +94,6 @@ class ApiError(Exception):
         """The API understood this one request and would not carry it out; others may well succeed."""
         return self.status is not None and 400 <= self.status < 500 and self.status not in (401, 403, 429)
 
-    @property
-    def general(self) -> bool:
-        """Other calls are bound to fail alike: the key is refused, or the API stays out of reach."""
-        return not self.refused and (self.lost or self.passing or self.status in (None, 401, 403))
-
     def as_result(self) -> dict[str, Any]:
         """The ``error`` of a failed task."""
         return {name: getattr(self, name) for name in ("status", "reason", "request_id", "method", "path")}
@@ -120,8 +114,8 @@ class Client:
         self.server_time: datetime | None = None
         self._session = requests.Session()
         # As text, they would be sent in Latin-1.
-        self._session.auth = tuple(  # type: ignore[assignment]
-            text.encode(errors=ANY_TEXT) for text in (settings.api_key, settings.api_secret)
+        self._session.auth = requests.auth.HTTPBasicAuth(
+            settings.api_key.encode(errors=ANY_TEXT), settings.api_secret.encode(errors=ANY_TEXT)
         )
         self._session.headers.update({"Accept": "application/json", "User-Agent": USER_AGENT})
         # A proxy would be sent the key in the clear. Plain http goes to this host only, where no proxy is needed.
@@ -228,14 +222,14 @@ class DeadlinePassed(BaseException):
     """Raised by the timer wherever the code then is; no library's own handlers are to catch it."""
 
 
+def _strike(*_signal: object) -> None:
+    raise DeadlinePassed
+
+
 @contextlib.contextmanager
 def _deadline(seconds: float) -> Iterator[None]:
     """Interrupt what runs inside after so many seconds: socket timeouts only bound the gap between two bytes."""
-
-    def strike(_signum: int, _frame: FrameType | None) -> None:
-        raise DeadlinePassed
-
-    before = signal.signal(signal.SIGALRM, strike)
+    before = signal.signal(signal.SIGALRM, _strike)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield

@@ -99,7 +99,7 @@ def run(module: AnsibleModule, task: Callable[[AnsibleModule, _cloud.Cloud], dic
 
 
 def _settings(module: AnsibleModule) -> tuple[_client.Settings, str | None]:
-    """Find and check what every module needs; also the organization's ID, if it was given.
+    """Find and check what every module needs; also the organization's ID, if it was given. Without requests, it ends.
 
     :raises OptionError: for what is missing or malformed.
     """
@@ -109,7 +109,7 @@ def _settings(module: AnsibleModule) -> tuple[_client.Settings, str | None]:
     secret, secret_origin = found["api_secret"]
     url, _url_origin = found["api_url"]
     ca_path, _ca_origin = found["ca_path"]
-    _keep_out_of_sight(module, key, secret, url)
+    _mask(module, key, secret, url)
 
     missing = [option for option in ("api_key", "api_secret") if not found[option][0]]
     if missing:
@@ -157,7 +157,7 @@ def _find(module: AnsibleModule, option: str) -> tuple[str, str]:
     return "", ""
 
 
-def _keep_out_of_sight(module: AnsibleModule, key: str, secret: str, url: str) -> None:
+def _mask(module: AnsibleModule, key: str, secret: str, url: str) -> None:
     """Have Ansible mask the credentials in whatever the module returns, in whichever way they came in."""
     token = base64.b64encode(f"{key}:{secret}".encode(errors=_client.ANY_TEXT)).decode().rstrip("=")
     module.no_log_values.update((token, *_spellings(key), *_spellings(secret)))

@@ -17,7 +17,9 @@ from ._cloud import is_uuid
 
 _ATOM = r"[^\s@.,;:<>()\[\]\\\"\x00-\x1f\x7f]+"
 _EMAIL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_ATOM}(?:\.{_ATOM})+")
-_DURATION = re.compile(r"(?=.)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
+_DURATION = re.compile(
+    r"0|(?=.)(?:(?P<days>\d+)d)?(?:(?P<hours>\d+)h)?(?:(?P<minutes>\d+)m)?(?:(?P<seconds>\d+)s)?", re.ASCII
+)
 
 # RFC 5321, 4.5.3.1: a path of 256 octets, less its angle brackets.
 LONGEST_EMAIL = 254
@@ -73,11 +75,10 @@ def duration(value: str, option: str) -> timedelta | None:
     text = value.strip()
     if text == "never":
         return None
-    match = _DURATION.fullmatch("0s" if text == "0" else text)
+    match = _DURATION.fullmatch(text)
     with contextlib.suppress(OverflowError, ValueError):
         if match:
-            days, hours, minutes, secs = (int(part or 0) for part in match.groups())
-            return timedelta(days=days, hours=hours, minutes=minutes, seconds=secs)
+            return timedelta(**{unit: int(number) for unit, number in match.groupdict("0").items()})
     raise OptionError(f"{option}: {value!r} is not a duration such as 36h, 2d, 90m or 1d12h, nor 'never'.")
 
 

@@ -67,9 +67,8 @@ class Step(NamedTuple):
     def diff(self) -> dict[str, Any]:
         """The change as ``--diff`` shows it."""
         by_role = self.wish is not None and not self.wish.assigned_roles
-        before = _shown(self.before, by_role) if self.before else {}
-        after = _shown(self.wish, by_role) if self.wish else {} if self.writes else before
-        return {"before": before, "after": after}
+        after = self.wish if self.writes else self.before
+        return {"before": _shown(self.before, by_role), "after": _shown(after, by_role)}
 
 
 class Outcome(NamedTuple):
@@ -157,7 +156,7 @@ def fold(wishes: Iterable[Wish]) -> list[Wish]:
     folded: dict[str, Wish] = {}
     for wish in wishes:
         first = folded.setdefault(wish.email, wish)
-        if (first.role, _ids(first)) != (wish.role, _ids(wish)):
+        if first != wish:
             raise OptionError(
                 f"{wish.email} is listed twice with different roles: {describe(first)}, and {describe(wish)}."
             )
@@ -230,18 +229,16 @@ def _plan_person(
         return _inviting(Step(wish.email, "renewed" if theirs else "created", delete=tuple(theirs)), wish)
 
     judged = [(invitation, fits(wish, invitation)) for invitation in live]
-    content = [invitation for invitation, fitting in judged if fitting]
-    unclear = [invitation for invitation, fitting in judged if fitting is None]
-    stands = latest(content or unclear)
+    fitting, unclear, others = ([each for each, fit in judged if fit is verdict] for verdict in (True, None, False))
+    stands = latest(fitting or unclear)
     if not stands:
         before = max(live, key=_end)
         return _inviting(_making_room(wish.email, "replaced", theirs, before, live), wish)
-    others = [invitation for invitation, fitting in judged if fitting is False]
     due, warnings = _is_due(stands, renew_before, now)
-    if due and content:
+    if due and fitting:
         step = _making_room(wish.email, "renewed", theirs, stands, others)
         return _inviting(step, wish._replace(assigned_roles=stands.assigned_roles or wish.assigned_roles))
-    if not content:
+    if not fitting:
         warnings += (_unclear_roles(wish, stands),)
     for other in others:
         advice = f"unless it is meant, revoke it with state=absent and invitation_id={other.id}"
@@ -348,6 +345,8 @@ def _role_names(holder: Holder) -> list[str]:
     return [holder.role] if holder.role else []
 
 
-def _shown(holder: Holder, by_role: bool) -> dict[str, Any]:
+def _shown(holder: Holder | None, by_role: bool) -> dict[str, Any]:
+    if holder is None:
+        return {}
     roles: dict[str, Any] = {"role": holder.role} if by_role else {"roles": _role_names(holder)}
     return {"email": holder.email, **roles}
