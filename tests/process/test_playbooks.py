@@ -308,6 +308,11 @@ def refused(job, simulator, name, variables, sentence):
         assert result["msg"] == sentence
 
 
+def test_roles_that_are_neither_text_nor_a_list_are_taken_for_a_name(job):
+    _output, stats = job("invite", status=2, **{**ALICE, "clickhouse_cloud_roles": 7})
+    assert "the organization has no role '7'" in stats["clickhouse_cloud_result"]["msg"]
+
+
 @pytest.mark.parametrize("name", ["roster", "report"])
 @pytest.mark.parametrize(
     "roster",
