@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ._client import ApiError, backoff
-from ._cloud import Invitation, Member, Wish
+from ._cloud import Invitation, Member, Wish, still_invited
 from ._plan import Outcome, describe, fits, latest, member_warnings, plan_absent, predict, role_list
 
 if TYPE_CHECKING:
@@ -64,25 +64,26 @@ def _is_general(error: ApiError | None) -> bool:
     return error.lost or error.passing or error.status in (None, 401, 403)
 
 
+class _Revocation(NamedTuple):
+    """What became of the invitations that a step revokes.
+
+    ``late``: one was gone, or may have been. ``error``: why some are ``left``, if any are.
+    """
+
+    revoked: list[Invitation]
+    left: list[Invitation]
+    late: bool
+    error: ApiError | None
+
+
 def _carry_out(cloud: Cloud, step: Step) -> Outcome:
-    """Delete, then invite."""
-    revoked: list[Invitation] = []
-    kept: ApiError | None = None
-    late = False
-    for number, invitation in enumerate(step.delete):
-        try:
-            ours = cloud.delete(invitation)
-        except ApiError as error:
-            if error.refused and step.invites_a_newcomer:
-                # It has expired, and keeps nobody from being invited, unless the API says so.
-                kept = error
-                continue
-            if revoked:
-                error.add(f"{len(revoked)} of the {len(step.delete)} invitations of {step.email} were revoked")
-            return Outcome(step, "failed", bool(revoked), latest(step.delete[number:]), error=error)
-        late = late or not ours
-        if ours is not False:
-            revoked.append(invitation)
+    """Revoke, then invite."""
+    revoked, left, late, error = _revoke(cloud, step)
+    now = cloud.now()
+    if error and (step.wish is None or not error.refused or not all(each.expired(now) for each in left)):
+        if revoked:
+            error.add(f"{len(revoked)} of the {len(step.delete)} invitations of {step.email} were revoked")
+        return Outcome(step, "failed", bool(revoked), latest(left), error=error)
     if step.wish is None:
         action, gone = ("deleted", step.invitation) if revoked else ("absent", None)
         return Outcome(step, action, bool(revoked), gone, late=late)
@@ -93,13 +94,37 @@ def _carry_out(cloud: Cloud, step: Step) -> Outcome:
             # The list was late, or someone else is at work: the person may have been invited anew already.
             found = _look_for(cloud, step.email, step.delete, LOOKS_AFTER_A_REFUSAL)
         invitation = found or _invite(cloud, step.wish, step.delete)
-    except ApiError as error:
-        if kept:
-            error.add(f"the expired invitation of {step.email} could not be revoked before ({kept.reason})")
-        failed = Outcome(step, "failed", bool(revoked), error=error)
-        return _put_back(cloud, failed, error, step.before) if step.before in revoked else failed
+    except ApiError as failure:
+        if error:
+            failure.add(f"the expired invitation of {step.email} could not be revoked before ({error.reason})")
+        failed = Outcome(step, "failed", bool(revoked), error=failure)
+        return _put_back(cloud, failed, failure, step.before) if step.before in revoked else failed
     changed = bool(revoked) or found is None
     return _judge(cloud, step.wish, Outcome(step, step.action if changed else "unchanged", changed, invitation))
+
+
+def _revoke(cloud: Cloud, step: Step) -> _Revocation:
+    """Revoke what a step revokes, in its order, up to a failure that may not be that one invitation's alone.
+
+    What has expired and will not go is in nobody's way, and keeps no other one from being revoked.
+    """
+    revoked: list[Invitation] = []
+    left = list(step.delete)
+    late = False
+    error: ApiError | None = None
+    for invitation in step.delete:
+        try:
+            ours = cloud.delete(invitation)
+        except ApiError as failure:
+            error = failure
+            if failure.refused and (step.wish is None or invitation.expired(cloud.now())):
+                continue
+            break
+        left.remove(invitation)
+        late = late or not ours
+        if ours is not False:
+            revoked.append(invitation)
+    return _Revocation(revoked, left, late, error)
 
 
 def _judge(cloud: Cloud, wish: Wish, outcome: Outcome) -> Outcome:
@@ -116,8 +141,7 @@ def _revoke_late(cloud: Cloud, outcomes: Sequence[Outcome]) -> list[Outcome]:
     """
     late = {outcome.step.email: outcome for outcome in outcomes if outcome.late and not outcome.step.by_id}
     gone = {invitation.id for outcome in late.values() for invitation in outcome.step.delete}
-    # Where looking fails: what is known is that the one that was listed is gone.
-    with contextlib.suppress(ApiError):
+    try:
         for invitations in _looks(cloud, LOOKS_AFTER_A_REFUSAL if late else ()):
             for step in plan_absent(late, (each for each in invitations if each.id not in gone)):
                 before = late[step.email]
@@ -126,6 +150,12 @@ def _revoke_late(cloud: Cloud, outcomes: Sequence[Outcome]) -> list[Outcome]:
                     again = _carry_out(cloud, step)
                     if again.changed or again.error:
                         late[step.email] = again._replace(step=before.step, changed=before.changed or again.changed)
+    except ApiError as blind:
+        for email, outcome in late.items():
+            if not outcome.error:
+                error = replace(blind)
+                error.add(still_invited(email))
+                late[email] = outcome._replace(action="failed", error=error)
     return [late.get(outcome.step.email, outcome) for outcome in outcomes]
 
 
@@ -188,10 +218,6 @@ def _looks(cloud: Cloud, waits: Iterable[float]) -> Iterator[list[Invitation]]:
 def _put_back(cloud: Cloud, failed: Outcome, error: ApiError, before: Invitation) -> Outcome:
     """Invite someone anew as before, whose live invitation was revoked to make room for one that was then refused."""
     step = failed.step
-    earlier = f"the earlier invitation of {before.email}, with {describe(before)},"
-    if error.lost:
-        error.add(f"{earlier} was revoked")
-        return failed
     if error.refused and step.wish:
         failed = _reconsider(cloud, [failed])[0]._replace(reconsidered=True)
         if failed.error is None or failed.invitation:
@@ -201,9 +227,11 @@ def _put_back(cloud: Cloud, failed: Outcome, error: ApiError, before: Invitation
             invitation = _invite(cloud, step.wish, step.delete)
             return _judge(cloud, step.wish, Outcome(step, step.action, True, invitation))
         except ApiError as again:
-            if again.lost:
-                again.add(f"{earlier} was revoked")
-                return failed._replace(error=again)
+            error, failed = again, failed._replace(error=again)
+    earlier = f"the earlier invitation of {before.email}, with {describe(before)},"
+    if error.lost or error.method == "GET":
+        error.add(f"{earlier} was revoked")
+        return failed
     roles = Wish(before.email, None if before.assigned_roles else before.role, before.assigned_roles)
     try:
         invitation = _invite(cloud, roles, step.delete)
@@ -213,6 +241,8 @@ def _put_back(cloud: Cloud, failed: Outcome, error: ApiError, before: Invitation
         else:
             error.add(f"{before.email} has no invitation now: {earlier} was revoked and could not be put back")
         return failed
+    if step.wish and fits(step.wish, invitation):
+        return Outcome(step, step.action, True, invitation)
     error.add(f"{earlier} was put back, which sent an email")
     return failed._replace(invitation=invitation)
 
@@ -256,7 +286,7 @@ def _settle(outcome: Outcome, found: Invitation | Member | None) -> Outcome:
         warned = step._replace(warnings=step.warnings + member_warnings(step.wish, found))
         return Outcome(warned, "member", outcome.changed, member=found)
     if fits(step.wish, found) is not False:
-        return Outcome(step, "unchanged", outcome.changed, found)
+        return Outcome(step, step.action if outcome.changed else "unchanged", outcome.changed, found)
     if outcome.error:
         outcome.error.add(
             f"{step.email} has an invitation with other roles ({describe(found)}), which someone else sent meanwhile"

@@ -171,9 +171,7 @@ class Cloud:
             may_be_ours = error.lost or error.repeated
             if not self._is_gone(invitation, error):
                 if may_be_ours:
-                    error.add(
-                        f"whether {invitation.email} is still invited is not known: run this again, it looks first"
-                    )
+                    error.add(still_invited(invitation.email))
                 raise
             return None if may_be_ours else False
         return True
@@ -212,6 +210,11 @@ class Cloud:
             error.add("set organization_id")
             raise error
         return ids[0]
+
+
+def still_invited(email: str) -> str:
+    """The clause for a revocation of which it is not known what came of it."""
+    return f"whether {email} is still invited is not known: run this again, it looks first"
 
 
 def is_uuid(value: object) -> bool:

@@ -55,14 +55,15 @@ class Step(NamedTuple):
 
     @property
     def needs_confirmed_roles(self) -> bool:
-        """Whether a live invitation is to make room for one with roles that the API may not know, or no longer take.
+        """Whether an invitation is to make room for one with roles that the API may not know, or no longer take.
 
         Only an API that tells no assigned roles is sure to take ``role``. That an invitation shows a role does not tell
-        that it is still there.
+        that it is still there, so nobody's live one is risked for that.
         """
-        if self.wish is None or self.before is None:
+        makes_room = self.before or latest(self.delete)
+        if self.wish is None or makes_room is None:
             return False
-        return self.wish.assigned_roles is not None or self.before.assigned_roles is not None
+        return makes_room.assigned_roles is not None if self.wish.assigned_roles is None else self.before is not None
 
     def diff(self) -> dict[str, Any]:
         """The change as ``--diff`` shows it."""
@@ -136,6 +137,9 @@ def confirm_roles(step: Step, roles: Sequence[Role]) -> Step:
         return step
     if wish.assigned_roles is None:
         same = [role for role in roles if _is_system_role(role, wish.role)]
+        if len(same) != 1 and step.before is None:
+            # Nothing is lost where the API refuses what has been asked for.
+            return step
         if len(same) != 1:
             count = "more than one" if same else "no"
             raise OptionError(
@@ -236,13 +240,12 @@ def _plan_person(
         return _inviting(_making_room(wish.email, "replaced", theirs, before, live), wish)
     due, warnings = _is_due(stands, renew_before, now)
     if due and fitting:
-        step = _making_room(wish.email, "renewed", theirs, stands, others)
+        step = _making_room(wish.email, "renewed", theirs, stands, unclear + others)
         return _inviting(step, wish._replace(assigned_roles=stands.assigned_roles or wish.assigned_roles))
     if not fitting:
         warnings += (_unclear_roles(wish, stands),)
     for other in others:
-        advice = f"unless it is meant, revoke it with state=absent and invitation_id={other.id}"
-        warnings += (_other_invitation(other, advice),)
+        warnings += (_other_invitation(other),)
     return Step(wish.email, "unchanged", before=stands, invitation=stands, warnings=warnings)
 
 
@@ -253,12 +256,16 @@ def _end(invitation: Invitation) -> datetime:
 def _making_room(
     email: str, action: str, theirs: Iterable[Invitation], before: Invitation, others: Iterable[Invitation]
 ) -> Step:
-    """The step that revokes all of someone's, some of which have ``other`` roles than the one to be sent anew.
+    """The step that revokes all of someone's, and warns of ``others`` than the one to be sent anew.
 
     The live one goes last: where one of them is refused, the person keeps what they can join with.
     """
     delete = (*(each for each in theirs if each is not before), before)
-    warnings = tuple(_other_invitation(each, "it is revoked, too") for each in others if each is not before)
+    warnings = tuple(
+        f"{email} has another invitation, with {describe(each)}; it is to be revoked, too."
+        for each in others
+        if each is not before
+    )
     return Step(email, action, delete=delete, before=before, warnings=warnings)
 
 
@@ -294,8 +301,11 @@ def _unclear_roles(wish: Wish, invitation: Invitation) -> str:
     )
 
 
-def _other_invitation(invitation: Invitation, advice: str) -> str:
-    return f"{invitation.email} has another invitation, with other roles ({describe(invitation)}); {advice}."
+def _other_invitation(invitation: Invitation) -> str:
+    return (
+        f"{invitation.email} has another invitation, with other roles ({describe(invitation)});"
+        f" unless it is meant, revoke it with state=absent and invitation_id={invitation.id}."
+    )
 
 
 def _by_email(invitations: Iterable[Invitation]) -> Mapping[str, Sequence[Invitation]]:
@@ -309,7 +319,7 @@ def _find_role(name: str, roles: Sequence[Role], option: str) -> Role:
     wanted_id = name.lower() if is_uuid(name) else name
     same = [role for role in roles if role.id == wanted_id]
     same = same or [role for role in roles if role.name == name]
-    same = same or [role for role in roles if (printable(role.name) or "").casefold() == name.casefold()]
+    same = same or [role for role in roles if _plain(role.name) == _plain(name)]
     if len(same) == 1:
         return same[0]
     if same:
@@ -318,6 +328,11 @@ def _find_role(name: str, roles: Sequence[Role], option: str) -> Role:
             f"{option}: {name!r} is the name of several roles: {choices}; give the ID of the one that is meant."
         )
     raise OptionError(f"{option}: the organization has no role {name!r}; its roles are: {role_list(roles)}.")
+
+
+def _plain(name: str | None) -> str:
+    """A name as messages print it, in no case."""
+    return (printable(name) or "").casefold()
 
 
 def _names(roles: Iterable[Role]) -> list[str]:

@@ -587,9 +587,7 @@ SAYS = {
     "the expired invitation of ... could not be revoked before (...)": lambda be: be.renew_in_vain(),
     "... of the ... invitations of ... were revoked": lambda be: be.two_to_revoke(),
     "whether ... is still invited is not known: run this again, it looks first": lambda be: be.revoke_in_vain(),
-    "run this again, it looks first; the earlier invitation of ..., with ..., was revoked": (
-        lambda be: be.replace_in_vain()
-    ),
+    "the earlier invitation of ..., with ..., was revoked": lambda be: be.replace_in_vain(),
     "Not attempted after an earlier failure": lambda be: be.roster_without_permission(),
     "... of ... people failed.": lambda be: be.roster_of(2),
     "The rest is in changes.": lambda be: be.roster_of(6),
@@ -617,7 +615,7 @@ SAYS = {
         lambda be: be.roles_that_cannot_be_compared()
     ),
     "... has another invitation, with other roles (...); unless it is meant": lambda be: be.invited(THESE, OTHER),
-    "... has another invitation, with other roles (...); it is revoked, too": (
+    "... has another invitation, with ...; it is to be revoked, too": (
         lambda be: be.invited({**THESE, "created_ago": 500_000.0, "expires_in": 3600.0}, OTHER, renew_before="1d")
     ),
     "renew_before (...) is ignored for ...": lambda be: be.invited(THESE, renew_before="30d"),

@@ -276,9 +276,13 @@ def outcome_of(task, call, fault):
     """What becomes of a task when the fault happens once at this call."""
     refused = fault.parameters.get("status") in (*REFUSALS, 404)
     (there,) = task.there.values() if task.module == "invitation" and task.emails and task.there else (None,)
+    if call == CREATE and there and not there.get("expired"):
+        # Where something live has made room, the API is asked once more, and to put it back may be what is wished for.
+        same = "renew_before" in task.options
+        renewed = same and (fault.kind == "rate_limited" or fault.parameters.get("status") in (401, 403))
+        return OK if refused or renewed else fault.create
     if call == CREATE:
-        # Where something live has made room, the API is asked once more.
-        return OK if refused and there and not there.get("expired") else fault.create
+        return fault.create
     if call == DELETE:
         # What has expired is in nobody's way.
         return OK if refused and there and there.get("expired") and fault.delete else fault.delete

@@ -241,16 +241,23 @@ def test_an_expired_invitation_counts_as_none(run, simulator, beside):
     assert result["changed"]
     assert result["action"] == "renewed"
     assert held(simulator, ANN) == [result["invitation"]["id"]]
-    assert result["diff"] == {"before": {}, "after": {"email": ANN, "role": "developer"}}
+    assert result["diff"] == {"before": {}, "after": {"email": ANN, "roles": ["Developer"]}}
     assert run.present()["action"] == "unchanged"
     assert emails_to(simulator) == 2
 
 
 def test_an_expired_invitation_keeps_nobody_from_being_invited(run, simulator):
     simulator.invite(ANN, role_names=["Admin"], expired=True)
-    simulator.configure(roles_forbidden=True)
+    simulator.order_fault("body", operation="list_roles", content=b'{"status": 200, "result": []}')
     result = run.roster(ANN, "bob@example.com", role="developer")
     assert result["summary"]["renewed"] == result["summary"]["created"] == 1
+
+
+def test_an_expired_invitation_is_renewed_by_the_older_role_where_the_organization_takes_it_no_more(run, simulator):
+    simulator.configure(organization_era="migrated_refuses")
+    simulator.invite(ANN, role_names=["Developer"], expired=True)
+    assert run.present(role="developer")["action"] == "renewed"
+    assert [role["roleName"] for role in simulator.invitations[-1]["assignedRoles"]] == ["Developer"]
 
 
 def test_an_expired_invitation_that_is_not_listed_any_more(run, simulator):

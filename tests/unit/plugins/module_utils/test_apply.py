@@ -17,7 +17,9 @@ from ..records import (
     BILLING,
     BOB,
     CAROL,
+    DAY,
     DEVELOPER,
+    HOUR,
     NOW,
     ORGANIZATION,
     ROLES,
@@ -261,6 +263,33 @@ class TestPuttingBack:
             None,
         )
 
+    def test_tells_of_the_second_refusal(self, cloud, api):
+        api.delete(1)
+        api.create(refusal(409, "already exists"), ALICE, roles=[DEVELOPER])
+        reconsiders(api)
+        api.create(refusal(400, "seat limit reached"), ALICE, roles=[DEVELOPER])
+        api.create(invitation_record(roles=[BILLING], number=8), ALICE, roles=[BILLING])
+        (outcome,) = present(cloud, self.OLD)
+        assert (outcome.action, outcome.error.reason) == ("failed", "seat limit reached")
+        assert "was put back" in str(outcome.error)
+
+    def test_with_the_same_roles_is_what_was_asked_for(self, cloud, api):
+        old = found(invitation_record(left=HOUR))
+        (step,) = plan_present([WISH], [old], [], DAY, NOW)
+        api.delete(1)
+        api.create(refusal(403), ALICE, roles=[DEVELOPER])
+        api.create(NEW, ALICE, roles=[DEVELOPER])
+        (outcome,) = apply(cloud, [step])
+        assert (outcome.action, outcome.changed, outcome.error) == ("renewed", True, None)
+        assert outcome.invitation == found(NEW)
+
+    def test_is_not_done_where_someone_has_invited_meanwhile(self, cloud, api):
+        api.delete(1)
+        api.create(refusal(409), ALICE, roles=[DEVELOPER])
+        reconsiders(api, NEW, times=1)
+        (outcome,) = present(cloud, self.OLD)
+        assert (outcome.action, outcome.changed, outcome.invitation) == ("replaced", True, found(NEW))
+
     def test_is_not_done_where_a_second_try_is_lost(self, cloud, api):
         api.delete(1)
         api.create(refusal(409, "already exists"), ALICE, roles=[DEVELOPER])
@@ -371,11 +400,29 @@ class TestMakingRoom:
             "; the expired invitation of alice@example.com could not be revoked before (not now)."
         )
 
-    def test_beside_a_live_one_it_is(self, cloud, api):
+    def test_nor_is_it_beside_a_live_one(self, cloud, api):
         api.delete(2, refusal(400))
         api.get(2, expired_record(number=2))
+        api.delete(1)
+        api.create(NEW, ALICE, roles=[DEVELOPER])
         (outcome,) = present(cloud, invitation_record(roles=[BILLING]), expired_record(number=2))
-        assert (outcome.action, outcome.changed, outcome.invitation.id) == ("failed", False, uid(1))
+        assert (outcome.action, outcome.changed, outcome.invitation) == ("replaced", True, found(NEW))
+
+    def test_a_live_one_that_will_not_go_is(self, cloud, api):
+        api.delete(2)
+        api.delete(1, refusal(400))
+        api.get(1, invitation_record(roles=[BILLING]))
+        (outcome,) = present(cloud, invitation_record(roles=[BILLING]), expired_record(number=2))
+        assert (outcome.action, outcome.changed, outcome.invitation.id) == ("failed", True, uid(1))
+
+    def test_where_even_looking_fails_nothing_is_sent(self, cloud, api):
+        old = invitation_record(roles=[BILLING])
+        api.delete(1, refusal(503))
+        api.delete(1, refusal(404))
+        api.invitations(answer=refusal(403))
+        (outcome,) = present(cloud, old)
+        assert (outcome.action, outcome.changed, outcome.invitation) == ("failed", True, None)
+        assert str(outcome.error).endswith("the earlier invitation of alice@example.com, with Billing, was revoked.")
 
 
 class TestDeleting:
@@ -453,11 +500,36 @@ class TestDeleting:
         assert [outcome.action for outcome in outcomes] == ["absent", "deleted"]
         assert clock.slept == [2]
 
-    def test_what_is_gone_is_gone_although_a_second_look_fails(self, cloud, api):
-        api.delete(1, refusal(404))
+    @pytest.mark.parametrize("looks_before", [0, 1])
+    def test_whether_there_is_another_one_is_not_known_where_a_look_fails(self, cloud, api, looks_before):
+        for number in (1, 2):
+            api.delete(number, refusal(404))
+        looks(api, times=looks_before)
         api.invitations(answer=refusal(403))
-        (outcome,) = absent(cloud, invitation_record())
-        assert (outcome.action, outcome.error) == ("absent", None)
+        outcomes = absent(cloud, invitation_record(), invitation_record(BOB, number=2), emails=(ALICE, BOB))
+        for outcome, email in zip(outcomes, (ALICE, BOB)):
+            assert (outcome.action, outcome.changed, outcome.invitation) == ("failed", False, None)
+            assert str(outcome.error).endswith(
+                f"; whether {email} is still invited is not known: run this again, it looks first."
+            )
+            assert str(outcome.error).count("still invited") == 1
+
+    def test_one_that_will_not_go_keeps_no_other_from_being_deleted(self, cloud, api):
+        api.delete(1, refusal(400))
+        api.get(1, invitation_record())
+        api.delete(2)
+        (outcome,) = absent(cloud, invitation_record(), invitation_record(number=2))
+        assert (outcome.action, outcome.changed, outcome.invitation.id) == ("failed", True, uid(1))
+        assert str(outcome.error).endswith("; 1 of the 2 invitations of alice@example.com were revoked.")
+
+    def test_what_was_deleted_before_is_a_change_although_what_is_found_then_is_refused(self, cloud, api):
+        api.delete(1, refusal(404))
+        api.delete(2)
+        api.invitations(NEW)
+        api.delete(9, refusal(403))
+        api.invitations()
+        (outcome,) = absent(cloud, invitation_record(), expired_record(number=2))
+        assert (outcome.action, outcome.changed, outcome.invitation) == ("failed", True, found(NEW))
 
     def test_what_was_gone_already_does_not_stand(self, cloud, api):
         api.delete(1, refusal(404))

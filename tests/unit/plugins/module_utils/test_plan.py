@@ -221,7 +221,7 @@ PRESENT = {
         "replaced",
         [2, 1],
         None,
-        ["another invitation, with other roles (Billing); it is revoked, too"],
+        ["another invitation, with Billing; it is to be revoked, too"],
     ),
     "one alive before one expired, neither fits": (
         [invited(ADMIN), late(BILLING, number=2)],
@@ -248,7 +248,7 @@ PRESENT = {
         "renewed",
         [1, 2],
         None,
-        ["alice@example.com has another invitation, with other roles (Admin); it is revoked, too."],
+        ["alice@example.com has another invitation, with Admin; it is to be revoked, too."],
     ),
     "twins, only one expires soon": (
         [invited(DEVELOPER), invited(DEVELOPER, number=2, left=HOUR)],
@@ -466,7 +466,8 @@ def test_roles_that_are_unknown_or_ambiguous_are_refused(name, roles, message):
 CONFIRMED = {
     "nobody is there": ([], wish(role="admin"), AT_EXPIRY, False),
     "nothing to do": ([invited(DEVELOPER)], wish(role="developer"), AT_EXPIRY, False),
-    "expired": ([late(DEVELOPER)], wish(role="admin"), AT_EXPIRY, False),
+    "expired": ([late(DEVELOPER)], wish(role="admin"), AT_EXPIRY, True),
+    "expired, without assigned roles": ([late()], wish(role="admin"), AT_EXPIRY, False),
     "expired, for a role that was not seen": ([late()], Wish(ALICE, None, (Role(ADMIN.id),)), AT_EXPIRY, False),
     "older role for an assigned one": ([invited(DEVELOPER)], wish(role="admin"), AT_EXPIRY, True),
     "older role for an older role": ([invited()], wish(role="admin"), AT_EXPIRY, False),
@@ -494,6 +495,12 @@ def test_a_diff_shows_the_roles_that_are_assigned_where_the_older_one_is_frozen(
     (step,) = plan_present([wish(role="admin")], [frozen], [], DAY, NOW)
     shown = {side: each["roles"] for side, each in confirm_roles(step, ROLES).diff().items()}
     assert shown == {"before": ["Admin"], "after": ["Admin"]}
+
+
+@pytest.mark.parametrize("roles", [[], [ADMIN, ADMIN._replace(id=uid(7))]])
+def test_an_expired_one_is_sent_anew_with_the_older_role_where_it_stands_for_no_one_role(roles):
+    (step,) = plan_present([wish(role="admin")], [late(DEVELOPER)], [], AT_EXPIRY, NOW)
+    assert confirm_roles(step, roles) == step
 
 
 def test_a_renewed_invitation_keeps_the_roles_that_are_known_to_be_there():
