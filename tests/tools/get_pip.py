@@ -5,13 +5,15 @@
 from __future__ import annotations
 
 import ensurepip
-import os
 import subprocess
 import sys
+import sysconfig
+from pathlib import Path
 
-ensurepip.bootstrap()
-# ensurepip leaves pip's configuration switched off.
-os.environ.pop("PIP_CONFIG_FILE", None)
+# Distributions may keep the wheels elsewhere.
+folders = [sysconfig.get_config_var("WHEEL_PKG_DIR"), Path(ensurepip.__file__).parent / "_bundled"]
+wheel = next(wheel for folder in folders if folder for wheel in Path(folder).glob("pip-*.whl"))
 # Options of the downloaded script that pip does not know.
 arguments = [argument for argument in sys.argv[1:] if argument not in {"--no-setuptools", "--no-wheel"}]
-sys.exit(subprocess.call([sys.executable, "-m", "pip", "install", *arguments]))
+# A wheel of pip can run by itself.
+sys.exit(subprocess.call([sys.executable, f"{wheel}/pip", "install", *arguments]))

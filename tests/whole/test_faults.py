@@ -26,7 +26,7 @@ LIST, GET, CREATE, DELETE = "list_invitations", "get_invitation", "create_invita
 class Task(NamedTuple):
     """A task, what is there before, and what comes of it if nothing fails.
 
-    ``core``: the one task of all that stands for its calls where a fault takes its time.
+    ``core``: the calls for which this one task stands, where a fault takes its time or is one of many alike.
     """
 
     module: str
@@ -145,6 +145,7 @@ class Fault(NamedTuple):
     create: str | None
     delete: str | None
     slow: bool = False
+    alike: bool = False
 
     @property
     def applied(self) -> bool:
@@ -177,6 +178,9 @@ def is_envelope(body):
     return body is None or (b"requestId" in body and b"error" not in body)
 
 
+# Bodies that stand for the others at every call of every task.
+TRIED_EVERYWHERE = {"html", "empty", "object", "no_result", "mistyped"}
+
 # A body that is valid as a list. Whether nobody is invited, or the server lies, nobody can tell.
 BELIEVABLE = {"result_list", "bom", "utf16"}
 
@@ -190,7 +194,7 @@ FAULTS = {
         ).items()
     },
     **{
-        f"429, {headers or 'no headers'}": Fault("rate_limited", {"headers": headers}, OK, OK, OK)
+        f"429, {headers or 'no headers'}": Fault("rate_limited", {"headers": headers}, OK, OK, OK, alike=bool(headers))
         for headers in (
             {},
             {"X-RateLimit-Reset": "1"},
@@ -258,12 +262,24 @@ FAULTS = {
     **applied_or_not("204", "no_content", {}, FAILS, (OK, FAILS), (OK, FAILS)),
     **applied_or_not("cut JSON", "cut_json", {}, FAILS, (OK, FAILS), (OK, FAILS)),
     **{
-        f"body {content}": Fault("body", {"content": content}, None if content in BELIEVABLE else FAILS, OK, OK)
+        f"body {content}": Fault(
+            "body",
+            {"content": content},
+            None if content in BELIEVABLE else FAILS,
+            OK,
+            OK,
+            alike=content not in TRIED_EVERYWHERE,
+        )
         for content in BODIES
     },
     **{
         f"body {content}, not applied": Fault(
-            "body", {"content": content, "applied": False}, None, FAILS, None if is_envelope(body) else FAILS
+            "body",
+            {"content": content, "applied": False},
+            None,
+            FAILS,
+            None if is_envelope(body) else FAILS,
+            alike=content not in TRIED_EVERYWHERE,
         )
         for content, body in BODIES.items()
     },
@@ -308,7 +324,7 @@ CELLS = [
     for task_name, task in TASKS.items()
     for call in task.calls
     for fault_name, fault in FAULTS.items()
-    if outcome_of(task, call, fault) and (not fault.slow or call in task.core)
+    if outcome_of(task, call, fault) and (call in task.core or not (fault.slow or fault.alike))
 ]
 
 
