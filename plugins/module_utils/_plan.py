@@ -116,7 +116,7 @@ def plan_absent(emails: Iterable[str], invitations: Iterable[Invitation]) -> lis
 
 
 def resolve_roles(names: Iterable[str], roles: Sequence[Role], option: str) -> tuple[Role, ...]:
-    """Find the roles that names or IDs stand for: by ID, then by name, then by name without case if that is unique.
+    """Find the roles that names or IDs stand for: by ID, then by name, then by name as printed, in no case, if unique.
 
     :raises OptionError: for a name that is unknown or ambiguous.
     """
@@ -137,10 +137,10 @@ def confirm_roles(step: Step, roles: Sequence[Role]) -> Step:
         return step
     if wish.assigned_roles is None:
         same = [role for role in roles if _is_system_role(role, wish.role)]
-        if len(same) != 1 and step.before is None:
-            # Nothing is lost where the API refuses what has been asked for.
-            return step
         if len(same) != 1:
+            if step.before is None:
+                # Nothing is lost where the API refuses what was asked for.
+                return step
             count = "more than one" if same else "no"
             raise OptionError(
                 f"{step.email}: role: the organization has {count} system role {wish.role!r};"
