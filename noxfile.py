@@ -71,7 +71,7 @@ def install(session: nox.Session, core: str) -> None:
 def tests(session: nox.Session, core: str) -> None:
     """Run everything that depends on ansible-core."""
     install(session, core)
-    make(session, "unit", "process", "integration", "sanity")
+    make(session, "unit", "process", "integration", "sanity", EVERY_FAULT="1")
     output = session.run(
         "python", "tests/tools/with_simulator.py", "ansible-playbook", "--diff", "examples/demo.yml", silent=True
     )
