@@ -6,11 +6,12 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 
-# The environment that unit, process and integration run in, where they leave their JUnit reports, and what of the tests
-# is to run in one process, or starts Ansible: `make matrix` calls them with others.
+# The environment that unit, whole, process and integration run in, where they leave their JUnit reports, and what pytest is
+# to run in each: `make matrix` calls them with others.
 VENV ?= .venv
 REPORTS ?= build/reports
-UNIT ?= tests/unit tests/whole
+UNIT ?= tests/unit
+WHOLE ?= tests/whole -m "not extra"
 PROCESS ?= tests/process
 
 PORT ?= 8123
@@ -119,7 +120,7 @@ LINTERS := ruff mypy yamllint reuse workflows changelog docs-lint ansible-lint
 
 .PHONY: test
 test: venv ## run all of the below, on the newest ansible-core that this machine can run and on the oldest supported
-	@.venv/bin/python tests/tools/run_layers.py oldest $(LINTERS) docs integration molecule galaxy sanity process unit
+	@.venv/bin/python tests/tools/run_layers.py oldest $(LINTERS) docs integration molecule galaxy sanity process whole unit
 
 .PHONY: lint
 lint: $(LINTERS) ## all linters
@@ -163,17 +164,21 @@ docs: venv ## build the documentation site in build/docs/html, and follow its li
 	@$(call run,.venv) sphinx-build --quiet --fail-on-warning -c docs/site -d build/docs/doctrees build/docs/rst build/docs/html
 	@.venv/bin/python tests/tools/check_links.py build/docs/html
 
-# Given a profile, ansible-lint leaves out what no profile has: its check of the modules' arguments.
+# All rules, which is more than the production profile has: given that, it leaves out its check of the modules' arguments.
 .PHONY: ansible-lint
 ansible-lint: venv
 	@.venv/bin/python tests/tools/copy_collection.py $(call copy,lint)
-	@cd $(call copy,lint) && $(call run,.venv) sh -c 'ansible-lint --profile production && ansible-lint'
+	@cd $(call copy,lint) && $(call run,.venv) ansible-lint
 
 test-venv := $(if $(filter .venv,$(VENV)),.venv/installed) $(LINK) build/home
 
 .PHONY: unit
-unit: $(test-venv) ## tests in one process, with the coverage of plugins/
+unit: $(test-venv) ## tests of single files, with the coverage of plugins/
 	@$(call run,$(VENV)) pytest --numprocesses=auto $(UNIT) --cov --cov-report=term-missing:skip-covered --junit-xml="$(REPORTS)"/unit.xml
+
+.PHONY: whole
+whole: $(test-venv) ## tests of whole modules against the simulator, in one process
+	@$(call run,$(VENV)) pytest --numprocesses=auto $(WHOLE) --junit-xml="$(REPORTS)"/whole.xml
 
 .PHONY: process
 process: $(test-venv) ## tests that run Ansible against the simulator
@@ -228,9 +233,9 @@ release-notes: venv ## make the changelog of the version in galaxy.yml from its 
 	@$(call run,.venv) antsibull-changelog release --update-existing
 
 .PHONY: oldest
-oldest: venv ## unit, process and integration on the oldest ansible-core
+oldest: venv ## what depends on it most, on the oldest ansible-core
 	@$(call run,.venv) nox --session oldest
 
 .PHONY: matrix
-matrix: venv ## unit, process and integration on every supported ansible-core
+matrix: venv ## all tests that depend on it, on every supported ansible-core
 	@$(call run,.venv) nox

@@ -24,7 +24,10 @@ def runs():
         return False
 
 
-pytestmark = pytest.mark.skipif(not runs(), reason="clickhousectl does not run here")
+pytestmark = [
+    pytest.mark.extra,
+    pytest.mark.skipif(not runs(), reason="clickhousectl does not run here"),
+]
 
 
 @pytest.fixture

@@ -14,6 +14,9 @@ from process.runs import play, started
 from simulator import Simulator
 from whole.servers import Proxy, Recorder, token
 
+# What they try, requests decides, whatever ansible-core it runs under.
+pytestmark = pytest.mark.extra
+
 INFO = "clickhouse.cloud.invitation_info"
 BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 NO_CHECK = "name the CA bundle to trust in ca_path or, where that risk is understood, set validate_certs to false"

@@ -21,6 +21,9 @@ from process import runs
 from simulator import Simulator
 from whole.harness import Runner, SkippingClock, run_module
 
+# It takes long, and is about the pages more than about ansible-core.
+pytestmark = pytest.mark.extra
+
 ROOT = Path(__file__).resolve().parents[2]
 GUIDES = ROOT / "docs/docsite/rst"
 MODULES = ("invitation", "invitation_info", "invitations")

@@ -13,6 +13,8 @@ import pytest
 import yaml
 from process import runs
 
+extra = pytest.mark.extra
+
 PLAYBOOKS = Path(__file__).resolve().parents[2] / "playbooks"
 NAMES = ("invite", "report", "revoke", "roster")
 ALICE = {"clickhouse_cloud_emails": "alice@example.com", "clickhouse_cloud_roles": "Developer"}
@@ -87,34 +89,28 @@ def job(simulator, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "inventory"),
     [
-        ((), HOSTS),
-        (("--limit", "db2.example.com"), HOSTS),
-        (("--limit", "db2.example.com,db1.example.com"), HOSTS),
-        (("--limit", "!db1.example.com"), HOSTS),
-        (("--limit", "all:!localhost"), HOSTS),
-        (("--limit", "db1.example.com,localhost"), LOCALHOST_ELSEWHERE),
-        (("--limit", "localhost"), LOCALHOST_ELSEWHERE),
-        ((), LOOPBACK_ELSEWHERE),
-        (("--limit", "localhost"), GROUP_LOCALHOST),
-        ((), EMPTY),
-        (("--connection", "ssh", "--become", "--become-user", "somebody", "--user", "somebody"), None),
-        (("--forks", "1", "--skip-tags", "deploy", "--force-handlers", "--flush-cache"), HOSTS),
-        (("--tags", "all"), HOSTS),
-    ],
-    ids=[
-        "hosts",
-        "limit",
-        "limits",
-        "limit-without-a-host",
-        "limit-without-localhost",
-        "localhost-elsewhere",
-        "limit-to-localhost-elsewhere",
-        "loopback-elsewhere",
-        "limit-to-a-group-localhost",
-        "empty-inventory",
-        "connection",
-        "forks",
-        "tags",
+        pytest.param((), HOSTS, id="hosts"),
+        pytest.param(("--limit", "db2.example.com"), HOSTS, id="limit", marks=extra),
+        pytest.param(("--limit", "db2.example.com,db1.example.com"), HOSTS, id="limits", marks=extra),
+        pytest.param(("--limit", "!db1.example.com"), HOSTS, id="limit-without-a-host", marks=extra),
+        pytest.param(("--limit", "all:!localhost"), HOSTS, id="limit-without-localhost"),
+        pytest.param(("--limit", "db1.example.com,localhost"), LOCALHOST_ELSEWHERE, id="localhost-elsewhere"),
+        pytest.param(("--limit", "localhost"), LOCALHOST_ELSEWHERE, id="limit-to-localhost-elsewhere", marks=extra),
+        pytest.param((), LOOPBACK_ELSEWHERE, id="loopback-elsewhere", marks=extra),
+        pytest.param(("--limit", "localhost"), GROUP_LOCALHOST, id="limit-to-a-group-localhost", marks=extra),
+        pytest.param((), EMPTY, id="empty-inventory"),
+        pytest.param(
+            ("--connection", "ssh", "--become", "--become-user", "somebody", "--user", "somebody"),
+            None,
+            id="connection",
+        ),
+        pytest.param(
+            ("--forks", "1", "--skip-tags", "deploy", "--force-handlers", "--flush-cache"),
+            HOSTS,
+            id="forks",
+            marks=extra,
+        ),
+        pytest.param(("--tags", "all"), HOSTS, id="tags", marks=extra),
     ],
 )
 def test_it_runs_once_and_here(job, invited_once, arguments, inventory):
@@ -277,16 +273,16 @@ REPORT_WHEN = "Set clickhouse_cloud_soon to a duration such as 36h, 2d, 90m or 1
     ("name", "variables", "sentence"),
     [
         ("invite", {"clickhouse_cloud_roles": "Developer"}, INVITE_WHOM),
-        ("invite", {**ALICE, "clickhouse_cloud_emails": " \r\n,\n"}, INVITE_WHOM),
+        pytest.param("invite", {**ALICE, "clickhouse_cloud_emails": " \r\n,\n"}, INVITE_WHOM, marks=extra),
         ("invite", {"clickhouse_cloud_emails": ["alice@example.com"], "clickhouse_cloud_role": " \n"}, INVITE_AS),
-        ("invite", {**ALICE, "clickhouse_cloud_roles": " \n"}, INVITE_AS),
+        pytest.param("invite", {**ALICE, "clickhouse_cloud_roles": " \n"}, INVITE_AS, marks=extra),
         ("invite", {**ALICE, "clickhouse_cloud_roles": [None, " "]}, INVITE_AS),
         ("invite", {**ALICE, "clickhouse_cloud_role": "admin"}, INVITE_AS),
         ("revoke", {}, REVOKE_WHOM),
-        ("roster", {"clickhouse_cloud_roles": "Developer"}, ROSTER_OF),
+        pytest.param("roster", {"clickhouse_cloud_roles": "Developer"}, ROSTER_OF, marks=extra),
         ("roster", {"clickhouse_cloud_invitations": []}, ROSTER_OF),
-        ("report", {"clickhouse_cloud_soon": "2 days"}, REPORT_WHEN),
-        ("report", {"clickhouse_cloud_soon": "never"}, REPORT_WHEN),
+        pytest.param("report", {"clickhouse_cloud_soon": "2 days"}, REPORT_WHEN, marks=extra),
+        pytest.param("report", {"clickhouse_cloud_soon": "never"}, REPORT_WHEN, marks=extra),
         ("report", {"clickhouse_cloud_soon": -1}, REPORT_WHEN),
     ],
 )
@@ -318,8 +314,8 @@ def test_roles_that_are_neither_text_nor_a_list_are_taken_for_a_name(job):
     "roster",
     [
         "[{'email': 'alice@example.com'}]",
-        {"email": "alice@example.com"},
-        7,
+        pytest.param({"email": "alice@example.com"}, marks=extra),
+        pytest.param(7, marks=extra),
         ["alice@example.com"],
     ],
     ids=repr,
@@ -335,8 +331,8 @@ def test_what_is_no_roster_is_refused(job, simulator, name, roster):
     [
         ({"roles": ["Developer"]}, "missing required arguments: email found in invitations"),
         ({"email": ""}, "invitations[1].email: '' is not an email address."),
-        ({"email": 7}, "invitations[1].email: '7' is not an email address."),
-        ({"email": "alice"}, "invitations[1].email: 'alice' is not an email address."),
+        pytest.param({"email": 7}, "invitations[1].email: '7' is not an email address.", marks=extra),
+        pytest.param({"email": "alice"}, "invitations[1].email: 'alice' is not an email address.", marks=extra),
     ],
     ids=repr,
 )
@@ -466,7 +462,7 @@ def test_an_entry_of_the_roster_with_empty_roles_gets_those_of_all(job, simulato
     assert "the list is empty" in stats["clickhouse_cloud_result"]["msg"]
 
 
-@pytest.mark.parametrize("fatal", ["false", "true"])
+@pytest.mark.parametrize("fatal", [pytest.param("false", marks=extra), "true"])
 @pytest.mark.parametrize("second", ["revoke", "roster"])
 def test_of_two_playbooks_in_one_job_the_result_of_the_last_is_handed_on(job, simulator, tmp_path, second, fatal):
     simulator.invite("zoe@example.com", role="developer")
@@ -488,7 +484,7 @@ def test_of_two_playbooks_in_one_job_the_result_of_the_last_is_handed_on(job, si
 
 
 @pytest.mark.parametrize("arguments", [(), ("--limit", "db1.example.com,db2.example.com")], ids=["all-hosts", "limit"])
-@pytest.mark.parametrize("fatal", ["false", "true"])
+@pytest.mark.parametrize("fatal", [pytest.param("false", marks=extra), "true"])
 def test_what_was_done_is_handed_on_although_the_job_failed(job, simulator, arguments, fatal):
     simulator.order_fault("status", operation="create_invitation", status=400, body="envelope", times=None, skip=1)
     _output, stats = job(
@@ -578,11 +574,11 @@ def test_the_report_of_nobody(job):
     [
         (39, []),
         ("40.5", ["carol"]),
-        ("39h", []),
+        pytest.param("39h", [], marks=extra),
         ("1d16h1m", ["carol"]),
-        ("2d", ["carol"]),
-        ("11000m", ["alice", "carol"]),
-        (0, []),
+        pytest.param("2d", ["carol"], marks=extra),
+        pytest.param("11000m", ["alice", "carol"], marks=extra),
+        pytest.param(0, [], marks=extra),
         (None, ["carol"]),
     ],
 )
@@ -593,7 +589,7 @@ def test_the_report_takes_soon_as_the_collection_takes_durations(job, soon, thei
 
 
 @pytest.mark.parametrize("arguments", [(), ("--limit", "db1.example.com,db2.example.com")], ids=["all-hosts", "limit"])
-@pytest.mark.parametrize("fatal", ["false", "true"])
+@pytest.mark.parametrize("fatal", [pytest.param("false", marks=extra), "true"])
 def test_a_report_that_failed_hands_that_on(job, simulator, tmp_path, arguments, fatal):
     imports = [{"ansible.builtin.import_playbook": f"clickhouse.cloud.{name}"} for name in ("report", "report")]
     (tmp_path / "twice.yml").write_text(yaml.safe_dump(imports))

@@ -9,7 +9,6 @@ does what is left to do, and one after that nothing.
 
 from __future__ import annotations
 
-import os
 from typing import Any, NamedTuple
 
 import pytest
@@ -179,8 +178,6 @@ def is_envelope(body):
     return body is None or (b"requestId" in body and b"error" not in body)
 
 
-# Whether those that are many alike are tried at every call of every task, too, as `make matrix` does.
-EVERY_FAULT = "EVERY_FAULT" in os.environ
 # Bodies that stand for the others.
 TRIED_EVERYWHERE = {"html", "empty", "object", "no_result", "mistyped"}
 
@@ -323,11 +320,17 @@ def outcome_of(task, call, fault):
 
 
 CELLS = [
-    pytest.param(task, call, fault, id=f"{task_name}-{call}-{fault_name}")
+    pytest.param(
+        task,
+        call,
+        fault,
+        id=f"{task_name}-{call}-{fault_name}",
+        marks=[pytest.mark.extra] if fault.alike and call not in task.core else [],
+    )
     for task_name, task in TASKS.items()
     for call in task.calls
     for fault_name, fault in FAULTS.items()
-    if outcome_of(task, call, fault) and (call in task.core or not (fault.slow or (fault.alike and not EVERY_FAULT)))
+    if outcome_of(task, call, fault) and (call in task.core or not fault.slow)
 ]
 
 
