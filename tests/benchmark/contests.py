@@ -9,15 +9,16 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from simulator import Simulator
+
+MEASURE = Path(__file__).with_name("measure.py")
 
 
 @dataclass(frozen=True)
@@ -58,16 +59,13 @@ def cheapest(contestants: Sequence[Contestant], environment: Mapping[str, str], 
 
 def _run(contestant: Contestant, environment: Mapping[str, str]) -> Cost:
     with tempfile.TemporaryFile("w+") as output:
-        started = time.perf_counter()
-        process = subprocess.Popen(contestant.command, env=environment, stdout=output, stderr=output)
-        # Popen's own wait() does not tell what the process took.
-        _pid, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
+        command = [sys.executable, str(MEASURE), *contestant.command]
+        run = subprocess.run(command, check=False, env=environment, stdout=subprocess.PIPE, stderr=output, text=True)
+        if run.returncode:
             output.seek(0)
             sys.exit(f"{contestant.name} failed:\n{output.read()}")
-    return Cost(seconds, usage.ru_maxrss / 1024)
+    seconds, kibibytes = json.loads(run.stdout)
+    return Cost(seconds, kibibytes / 1024)
 
 
 # A module can hardly do less that asks the API with requests.
