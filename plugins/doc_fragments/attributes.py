@@ -9,7 +9,6 @@ class ModuleDocFragment:
     """What every module supports."""
 
     DOCUMENTATION = r"""
-options: {}
 attributes:
   check_mode:
     description: Can run in C(check_mode) and return changed status prediction without modifying the organization.
@@ -34,17 +33,13 @@ attributes:
       - clickhouse.cloud.all
 """
 
+    # What differs for a module that changes nothing.
     INFO_MODULE = r"""
-options: {}
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying the organization.
-    support: full
     details:
       - This module changes nothing.
   diff_mode:
-    description:
-      - Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
     support: N/A
     details:
       - This module changes nothing.

@@ -171,7 +171,7 @@ def _invite(cloud: Cloud, wish: Wish, gone: Collection[Invitation]) -> Invitatio
     lost = False
     while True:
         try:
-            return cloud.create(wish.email, wish.role, (role.id for role in wish.assigned_roles or ()))
+            return cloud.create(wish)
         except ApiError as error:
             failure = error
         tries += 1

@@ -9,26 +9,26 @@ from __future__ import annotations
 import functools
 import re
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._client import ApiError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Union
+    from collections.abc import Callable
+    from typing import TypeVar, Union
 
     from ._client import Client
 
     # Whoever has roles, or is to have them.
     Holder = Union["Wish", "Invitation", "Member"]
 
+    _Record = TypeVar("_Record")
+
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _TIMESTAMP = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d+))?\s*(?:[Zz]|([+-]\d\d):?(\d\d))?",
     re.ASCII,
 )
-
-_Record = TypeVar("_Record")
 
 
 class Role(NamedTuple):
@@ -148,17 +148,17 @@ class Cloud:
             raise _unreadable(purpose, "GET", path)
         return invitation
 
-    def create(self, email: str, role: str | None, role_ids: Iterable[str]) -> Invitation:
-        """Invite a person, with role IDs or else with the older ``role``. Each success is an email to the person.
+    def create(self, wish: Wish) -> Invitation:
+        """Invite a person. Each success is an email to them.
 
         An error that is ``lost`` leaves open whether the person was invited.
         """
         path = self.path("invitations")
-        purpose = f"invite {email}"
-        assigned = sorted(role_ids)
-        roles: dict[str, Any] = {"assignedRoleIds": assigned} if assigned else {"role": role}
-        invitation = _invitation(self.client.call(purpose, "POST", path, {"email": email, **roles}))
-        if invitation is None or invitation.email != email:
+        purpose = f"invite {wish.email}"
+        assigned = sorted(role.id for role in wish.assigned_roles or ())
+        roles: dict[str, Any] = {"assignedRoleIds": assigned} if assigned else {"role": wish.role}
+        invitation = _invitation(self.client.call(purpose, "POST", path, {"email": wish.email, **roles}))
+        if invitation is None or invitation.email != wish.email:
             raise _unreadable(purpose, "POST", path)
         return invitation
 
@@ -261,7 +261,7 @@ def _email(value: object) -> str:
 
 def _role_id(value: object) -> str | None:
     text = _text(value) or None
-    return text.lower() if is_uuid(text) and text else text
+    return text.lower() if text and is_uuid(text) else text
 
 
 def _assigned_roles(value: object) -> tuple[Role, ...] | None:

@@ -198,7 +198,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     todo = [error]
     while todo:
         cause = todo.pop(0)
-        if any(cause is other for other in seen):
+        if cause in seen:
             continue
         seen.append(cause)
         yield cause

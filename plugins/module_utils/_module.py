@@ -13,7 +13,7 @@ import os
 import re
 import sys
 import traceback
-from typing import TYPE_CHECKING, Any, Callable, NoReturn
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 from urllib.request import getproxies
 
@@ -23,7 +23,7 @@ from ansible.module_utils.common.parameters import remove_values
 from . import _client, _cloud, _options
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 DEFAULT_API_URL = "https://api.clickhouse.cloud"
 
@@ -60,13 +60,12 @@ def create_module(options: Mapping[str, Any], **constraints: object) -> AnsibleM
     return AnsibleModule(argument_spec={**COMMON_OPTIONS, **options}, supports_check_mode=True, **constraints)
 
 
-def run(module: AnsibleModule, task: Callable[[AnsibleModule, _cloud.Cloud], dict[str, Any]]) -> NoReturn:
+def run(module: AnsibleModule, task: Callable[[AnsibleModule, _cloud.Cloud], dict[str, Any]]) -> None:
     """Run a task and end the module with what it returns, or with its failure."""
     # What is loaded stays. As it ends, Python would search all of it for garbage, 15 ms of every run.
     gc.freeze()
     gc.enable()
     client: _client.Client | None = None
-    result: dict[str, Any]
     try:
         settings, organization_id = _settings(module)
         client = _client.Client(settings)
@@ -95,7 +94,6 @@ def run(module: AnsibleModule, task: Callable[[AnsibleModule, _cloud.Cloud], dic
     if result.pop("failed", False):
         module.fail_json(**result)
     module.exit_json(**result)
-    raise AssertionError  # exit_json does not return
 
 
 def _settings(module: AnsibleModule) -> tuple[_client.Settings, str | None]:
@@ -127,7 +125,7 @@ def _settings(module: AnsibleModule) -> tuple[_client.Settings, str | None]:
         api_url=_options.api_url(url or DEFAULT_API_URL),
         timeout=_options.seconds(module.params["api_timeout"], "api_timeout"),
         retry_timeout=_options.seconds(module.params["api_retry_timeout"], "api_retry_timeout"),
-        verify=(ca_path or True) if module.params["validate_certs"] else False,
+        verify=module.params["validate_certs"] and (ca_path or True),
         key_origin=key_origin,
         secret_origin=secret_origin,
     )

@@ -40,9 +40,9 @@ def email(value: str, option: str = "email") -> str:
     return address
 
 
-def emails(values: list[str], option: str = "emails") -> list[str]:
+def emails(values: list[str]) -> list[str]:
     """Normalise a list of email addresses, without the blank ones."""
-    return [email(value, option) for value in values if value.strip()]
+    return [email(value, "emails") for value in values if value.strip()]
 
 
 def uuid(value: str, option: str) -> str:

@@ -244,8 +244,7 @@ def _plan_person(
         return _inviting(step, wish._replace(assigned_roles=stands.assigned_roles or wish.assigned_roles))
     if not fitting:
         warnings += (_unclear_roles(wish, stands),)
-    for other in others:
-        warnings += (_other_invitation(other),)
+    warnings += tuple(map(_other_invitation, others))
     return Step(wish.email, "unchanged", before=stands, invitation=stands, warnings=warnings)
 
 

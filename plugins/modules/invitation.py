@@ -225,23 +225,18 @@ error:
   contains:
     status:
       description: HTTP status; V(null) where no answer came, or none was asked for.
-      returned: failure
       type: int
     reason:
       description: The API's own words, or the fault's.
-      returned: failure
       type: str
     request_id:
       description: The API's ID of the request, for its support.
-      returned: failure
       type: str
     method:
       description: HTTP method of the request that failed.
-      returned: failure
       type: str
     path:
       description: Path of the request that failed.
-      returned: failure
       type: str
 """
 

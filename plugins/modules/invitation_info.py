@@ -184,23 +184,18 @@ error:
   contains:
     status:
       description: HTTP status; V(null) where no answer came, or none was asked for.
-      returned: failure
       type: int
     reason:
       description: The API's own words, or the fault's.
-      returned: failure
       type: str
     request_id:
       description: The API's ID of the request, for its support.
-      returned: failure
       type: str
     method:
       description: HTTP method of the request that failed.
-      returned: failure
       type: str
     path:
       description: Path of the request that failed.
-      returned: failure
       type: str
 """
 
@@ -221,25 +216,24 @@ if TYPE_CHECKING:
 def look_up(module: AnsibleModule, cloud: Cloud) -> dict[str, Any]:
     """Read what the task asks for, and return the result."""
     options = module.params
-    emails = None if options["emails"] is None else _options.emails(options["emails"])
+    wanted = None if options["emails"] is None else set(_options.emails(options["emails"]))
     if options["invitation_id"] is not None:
         invitation = cloud.invitation(_options.uuid(options["invitation_id"], "invitation_id"))
         invitations = [invitation] if invitation else []
     else:
         invitations = cloud.invitations()
     members = cloud.members() if options["members"] else None
-    return result_of_look(invitations, members, emails, options["status"], cloud.now())
+    return result_of_look(invitations, members, wanted, options["status"], cloud.now())
 
 
 def result_of_look(
     invitations: Iterable[Invitation],
     members: Iterable[Member] | None,
-    emails: Collection[str] | None,
+    wanted: Collection[str] | None,
     status: str,
     now: datetime,
 ) -> dict[str, Any]:
-    """The result of looking things up, for these people only if any are named, sorted by email."""
-    wanted = None if emails is None else set(emails)
+    """The result of looking things up, of all people or of those wanted, sorted by email."""
     result: dict[str, Any] = {
         "changed": False,
         "invitations": [

@@ -113,13 +113,12 @@ def growth(costs: Mapping[int, float]) -> float:
     return ((costs[40000] - costs[20000]) / 20000) / ((costs[20000] - costs[5000]) / 15000)
 
 
-def under_a_limit(simulator: Simulator, ways: Ways) -> float:
+def under_a_limit(simulator: Simulator, ways: Ways) -> None:
     """60 new people at 10 requests a second."""
     reset = partial(simulator.reset, rate_limit="10/1", rate_limit_reset="exact")
     contestant = Contestant("invitations", ways.roster(people(60)), reset)
     seconds = fastest([contestant], simulator.environment, turns=3)["invitations"]
     show("60 new people under a limit of 10 a second", {"invitations": seconds}, {"/ 6.2 s": (seconds / 6.2, 1.2)})
-    return seconds
 
 
 def draw(one: Times, new: Mapping[int, Times], known: Mapping[int, float]) -> None:

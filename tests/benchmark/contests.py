@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,7 +30,7 @@ class Contestant:
 
     name: str
     command: Sequence[str]
-    prepare: Callable[[], object] = field(default=lambda: None)
+    prepare: Callable[[], object] = lambda: None
     runs: int = 1
 
 

@@ -13,6 +13,7 @@ from ansible_collections.clickhouse.cloud.plugins.module_utils._cloud import (
     Invitation,
     Member,
     Role,
+    Wish,
     parse_timestamp,
 )
 from hypothesis import HealthCheck, given, settings
@@ -313,17 +314,17 @@ class TestGettingOne:
 class TestCreating:
     def test_with_roles(self, cloud, api):
         api.create(invitation_record(ALICE.upper()), ALICE, roles=[BILLING, ADMIN])
-        assert cloud.create(ALICE, None, [BILLING.id, ADMIN.id]).email == ALICE
+        assert cloud.create(Wish(ALICE, assigned_roles=(BILLING, ADMIN))).email == ALICE
 
     def test_with_the_older_role(self, cloud, api):
         api.create(invitation_record(), ALICE, role="admin")
-        assert cloud.create(ALICE, "admin", ()).id == uid(1)
+        assert cloud.create(Wish(ALICE, "admin")).id == uid(1)
 
     @pytest.mark.parametrize("answer", [None, [], {}, invitation_record(BOB), without(invitation_record(), "id")])
     def test_an_unreadable_success_leaves_it_open(self, cloud, api, answer):
         api.create(result(answer), ALICE, role="admin")
         with pytest.raises(ApiError, match="unexpected content") as failure:
-            cloud.create(ALICE, "admin", ())
+            cloud.create(Wish(ALICE, "admin"))
         assert failure.value.lost
         assert not failure.value.passing
 
@@ -486,7 +487,7 @@ NEARLY = st.fixed_dictionaries(
         ("GET", "/roles", lambda cloud: cloud.roles()),
         ("GET", f"/invitations/{uid(1)}", lambda cloud: cloud.invitation(uid(1))),
         ("GET", "/v1/organizations", lambda cloud: Cloud(cloud.client, None).path()),
-        ("POST", "/invitations", lambda cloud: cloud.create(ALICE, "admin", ())),
+        ("POST", "/invitations", lambda cloud: cloud.create(Wish(ALICE, "admin"))),
     ],
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -55,14 +55,13 @@ class Organization:
     def invitation(self, invitation_id):
         return self.stored.get(invitation_id)
 
-    def create(self, email, role, role_ids):
-        self.emails.append(email)
-        by_id = {each.id: each for each in ROLES}
-        ids = [each.id for each in ROLES if each.name.lower() == role] if role else sorted(role_ids)
+    def create(self, wish):
+        self.emails.append(wish.email)
+        same = [each for each in ROLES if each.name.lower() == wish.role] if wish.role else wish.assigned_roles
         invitation = Invitation(
-            email=email,
-            role=role or "developer",
-            assigned_roles=None if self.older else tuple(by_id[role_id] for role_id in ids),
+            email=wish.email,
+            role=wish.role or "developer",
+            assigned_roles=None if self.older else tuple(sorted(same)),
             id=uid(100 + len(self.emails)),
             created_at=timestamp(NOW),
             expire_at=timestamp(NOW + 7 * DAY),
