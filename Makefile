@@ -89,12 +89,12 @@ build/home:
 .PHONY: venv
 venv: .venv/installed $(LINK) $(PYTHONS) build/home ## make the development environment, .venv
 
+pin := ../.venv/bin/python -m uv pip compile --quiet --upgrade --no-annotate
+
 .PHONY: requirements
 requirements: venv ## pin the newest versions of the development dependencies anew
 	cd requirements && for name in dev test demo galaxy bench; do $(pin) --universal --python-version 3.11 $$name.in --output-file $$name.txt; done
 	cd requirements && for name in target target-test; do $(pin) --python-version 3.9 $$name.in --output-file $$name.txt; done
-
-pin := ../.venv/bin/python -m uv pip compile --quiet --upgrade --no-annotate
 
 .PHONY: clean
 clean: ## remove build/ and .venv/
@@ -170,7 +170,7 @@ ansible-lint: venv
 	@.venv/bin/python tests/tools/copy_collection.py $(call copy,lint)
 	@cd $(call copy,lint) && $(call run,.venv) ansible-lint
 
-test-venv := $(if $(filter .venv,$(VENV)),.venv/installed) $(LINK) build/home
+test-venv := $(if $(filter .venv,$(VENV)),.venv/installed) $(LINK) $(PYTHONS) build/home
 
 .PHONY: unit
 unit: $(test-venv) ## tests of single files, with the coverage of plugins/

@@ -26,7 +26,8 @@ def main() -> None:
     try:
         simulator = Simulator(port=options.port, rate_limit=options.rate_limit)
     except (OSError, OverflowError):
-        sys.exit(f"Port {options.port} of 127.0.0.1 cannot be served; another program may use it.")
+        another = f"try another port, as in make simulator PORT={options.port + 1}"
+        sys.exit(f"Port {options.port} of 127.0.0.1 cannot be served; another program may use it: {another}.")
     except ValueError as error:
         sys.exit(str(error))
     simulator.seed(options.seed)

@@ -339,7 +339,7 @@ class Cloud:
     def check_organization(organization_id: str) -> None:
         """Refuses an ID that is none, and every organization but the key's own."""
         _uuid("organization", organization_id)
-        # ClickHouse/clickhousectl#334 shows this answer, without an ID, for a foreign one.
+        # The API answers so, without an ID, for a foreign one.
         if organization_id.lower() != ORGANIZATION_ID:
             raise Refusal(404)
 

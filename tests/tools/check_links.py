@@ -44,8 +44,10 @@ def main(folder: Path) -> str | None:
             anchors = pages[target].anchors if target in pages else {""}
             if not target.is_file() or not target.is_relative_to(folder) or unquote(url.fragment) not in anchors:
                 broken.append(f"{path.relative_to(folder)}: {link}")
-    if broken or not followed:
-        return "\n".join(["These links lead nowhere:", *broken]) if broken else f"{folder} has no links."
+    if broken:
+        return "\n".join(["These links lead nowhere:", *broken])
+    if not followed:
+        return f"{folder} has no links."
     print(f"{len(pages)} pages, {followed} links within them")
     return None
 
