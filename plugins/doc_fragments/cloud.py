@@ -14,14 +14,14 @@ options:
     description:
       - Key ID of a ClickHouse Cloud API key, which needs the permission C(control-plane:organization:manage).
       - Where it is not set or empty, the first non-empty of the environment variables E(CLICKHOUSE_CLOUD_API_KEY) and
-        E(CLICKHOUSE_TOKEN_KEY) is taken, on the host that runs the module.
+        E(CLICKHOUSE_TOKEN_KEY) is taken.
       - Required, as an option or in the environment.
     type: str
   api_secret:
     description:
       - Secret of the API key.
       - Where it is not set or empty, the first non-empty of E(CLICKHOUSE_CLOUD_API_SECRET) and
-        E(CLICKHOUSE_TOKEN_SECRET) is taken, on the host that runs the module.
+        E(CLICKHOUSE_TOKEN_SECRET) is taken.
       - Required, as an option or in the environment.
     type: str
   organization_id:

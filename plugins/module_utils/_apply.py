@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # Seconds to wait before each look at what stands. Reads can lag writes by seconds, so one look proves nothing.
 LOOKS_AFTER_A_LOST_ANSWER = (0.0, 1.0, 2.0, 4.0)
 LOOKS_AFTER_A_REFUSAL = (0.0, 2.0)
+LOOKS_AT_A_LATE_LIST = (0.0, 2.0, 4.0)
 
 
 def apply(cloud: Cloud, steps: Iterable[Step]) -> list[Outcome]:
@@ -41,9 +42,11 @@ def apply(cloud: Cloud, steps: Iterable[Step]) -> list[Outcome]:
             stopped = outcome.error if _stops_all(outcome.error, last) else None
             last = outcome.error
         outcomes.append(outcome)
-    if stopped is None or not stopped.passing:
-        outcomes = _revoke_late(cloud, _reconsider(cloud, outcomes))
-    _explain_moved(cloud, outcomes)
+    blind = stopped if stopped and stopped.status != 403 else None
+    if not blind:
+        outcomes = _reconsider(cloud, outcomes)
+    outcomes = _revoke_late(cloud, outcomes, blind)
+    _explain_moved(cloud, outcomes, blind)
     return outcomes
 
 
@@ -85,8 +88,7 @@ def _carry_out(cloud: Cloud, step: Step) -> Outcome:
             error.add(f"{len(revoked)} of the {len(step.delete)} invitations of {step.email} were revoked")
         return Outcome(step, "failed", bool(revoked), latest(left), error=error)
     if step.wish is None:
-        action, gone = ("deleted", step.invitation) if revoked else ("absent", None)
-        return Outcome(step, action, bool(revoked), gone, late=late)
+        return Outcome(step, "deleted" if revoked else "absent", bool(revoked), latest(revoked), late=late)
 
     found = None
     try:
@@ -134,29 +136,50 @@ def _judge(cloud: Cloud, wish: Wish, outcome: Outcome) -> Outcome:
     return outcome._replace(action="failed", error=_other_roles(cloud, wish, outcome.invitation))
 
 
-def _revoke_late(cloud: Cloud, outcomes: Sequence[Outcome]) -> list[Outcome]:
+def _revoke_late(cloud: Cloud, outcomes: Sequence[Outcome], blind: ApiError | None) -> list[Outcome]:
     """Look again for whom an invitation was gone that the list still had: it was late, and may lack another one.
 
-    Revoked by its ID, nothing but the one that was named is meant.
+    Where looking fails, or would, as ``blind`` tells, so do they. Revoked by its ID, nothing but the one that was named
+    is meant.
     """
     late = {outcome.step.email: outcome for outcome in outcomes if outcome.late and not outcome.step.by_id}
-    gone = {invitation.id for outcome in late.values() for invitation in outcome.step.delete}
     try:
-        for invitations in _looks(cloud, LOOKS_AFTER_A_REFUSAL if late else ()):
-            for step in plan_absent(late, (each for each in invitations if each.id not in gone)):
-                before = late[step.email]
-                if step.writes and not before.error:
-                    gone.update(invitation.id for invitation in step.delete)
-                    again = _carry_out(cloud, step)
-                    if again.changed or again.error:
-                        late[step.email] = again._replace(step=before.step, changed=before.changed or again.changed)
-    except ApiError as blind:
+        if blind:
+            raise blind
+        _look_again(cloud, late)
+    except ApiError as unsettled:
         for email, outcome in late.items():
             if not outcome.error:
-                error = replace(blind)
+                error = replace(unsettled)
                 error.add(still_invited(email))
                 late[email] = outcome._replace(action="failed", error=error)
     return [late.get(outcome.step.email, outcome) for outcome in outcomes]
+
+
+def _look_again(cloud: Cloud, late: dict[str, Outcome]) -> None:
+    """Revoke what turns up for people, and keep what comes of it with what came before.
+
+    :raises ApiError: where the list could not be read, or is late still.
+    """
+    known = frozenset(invitation.id for outcome in late.values() for invitation in outcome.step.delete)
+    gone = set(known)
+    is_late = False
+    for number, invitations in enumerate(_looks(cloud, LOOKS_AT_A_LATE_LIST if late else ())):
+        is_late = any(each.id in known and not each.expired(cloud.now()) for each in invitations)
+        for step in plan_absent(late, (each for each in invitations if each.id not in gone)):
+            before = late[step.email]
+            if step.writes and not before.error:
+                gone.update(invitation.id for invitation in step.delete)
+                again = _carry_out(cloud, step)
+                if again.changed or again.error:
+                    late[step.email] = again._replace(step=before.step, changed=before.changed or again.changed)
+                if again.error and _is_general(again.error):
+                    raise again.error
+        if number and not is_late:
+            return
+    if is_late:
+        sentence = "The list of invitations is late: it still has some that are gone"
+        raise ApiError(sentence, method="GET", path=cloud.path("invitations"), reason="a late list", status=200)
 
 
 def _invite(cloud: Cloud, wish: Wish, gone: Collection[Invitation]) -> Invitation:
@@ -192,6 +215,22 @@ def _invite(cloud: Cloud, wish: Wish, gone: Collection[Invitation]) -> Invitatio
         cloud.client.retries += 1
 
 
+def _invite_either_way(cloud: Cloud, wish: Wish, gone: Collection[Invitation]) -> Invitation:
+    """Invite by the IDs of roles and, where that is refused, by the older ``role``: an organization may take only that.
+
+    :raises ApiError: as ``_invite`` does, of the first way where both are refused.
+    """
+    try:
+        return _invite(cloud, wish, gone)
+    except ApiError as refusal:
+        if refusal.status != 400 or not (wish.role and wish.assigned_roles):
+            raise
+        try:
+            return _invite(cloud, wish._replace(assigned_roles=None), gone)
+        except ApiError as error:
+            raise (refusal if error.refused else error) from None
+
+
 def _not_known(error: ApiError, email: str) -> ApiError:
     error.lost = True
     error.add(f"whether {email} was invited is not known: run this again, it looks first")
@@ -224,7 +263,7 @@ def _put_back(cloud: Cloud, failed: Outcome, error: ApiError, before: Invitation
             return failed
         # What was revoked may have been in the way: what the API checks may lag as what it lists does.
         try:
-            invitation = _invite(cloud, step.wish, step.delete)
+            invitation = _invite_either_way(cloud, step.wish, step.delete)
             return _judge(cloud, step.wish, Outcome(step, step.action, True, invitation))
         except ApiError as again:
             error, failed = again, failed._replace(error=again)
@@ -232,9 +271,9 @@ def _put_back(cloud: Cloud, failed: Outcome, error: ApiError, before: Invitation
     if error.lost or error.method == "GET":
         error.add(f"{earlier} was revoked")
         return failed
-    roles = Wish(before.email, None if before.assigned_roles else before.role, before.assigned_roles)
+    role = before.role if fits(Wish(before.email, before.role), before) else None
     try:
-        invitation = _invite(cloud, roles, step.delete)
+        invitation = _invite_either_way(cloud, Wish(before.email, role, before.assigned_roles), step.delete)
     except ApiError as again:
         if again.lost:
             error.add(f"{earlier} was revoked, and whether it could be put back is not known")
@@ -318,15 +357,14 @@ def _not_attempted(stopped: ApiError) -> ApiError:
     return replace(stopped, sentence=sentence, reason=reason)
 
 
-def _explain_moved(cloud: Cloud, outcomes: Iterable[Outcome]) -> None:
+def _explain_moved(cloud: Cloud, outcomes: Iterable[Outcome], blind: ApiError | None) -> None:
     """Say what to use where the API refuses ``role``, as it does once an organization has moved to custom roles."""
-    errors = [outcome.error for outcome in outcomes if outcome.error and outcome.step.wish and outcome.step.wish.role]
+    wished = [(outcome.step.wish, outcome.error) for outcome in outcomes]
+    errors = [error for wish, error in wished if error and wish and wish.role and not wish.assigned_roles]
     moved = [error for error in errors if error.refused and "custom role" in error.reason.lower()]
-    if not moved:
-        return
-    try:
-        choice = f", one or more of {role_list(cloud.roles())}"
-    except ApiError:
-        choice = ""
+    choice = ""
+    if moved and not blind:
+        with contextlib.suppress(ApiError):
+            choice = f", one or more of {role_list(cloud.roles())}"
     for error in moved:
         error.add(f"this organization has moved to custom roles: use roles instead of role{choice}")

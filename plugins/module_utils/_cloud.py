@@ -177,13 +177,19 @@ class Cloud:
         return True
 
     def _is_gone(self, invitation: Invitation, error: ApiError) -> bool:
-        """Whether an invitation that could not be revoked is there no more. A gateway's 404 tells nothing."""
+        """Whether an invitation that could not be revoked is there no more. A gateway's 404 tells nothing.
+
+        :raises ApiError: where it may have been revoked, and even looking does not get through.
+        """
         if error.status == 404 and error.request_id:
             return True
         try:
             return (error.refused or error.lost) and self.invitation(str(invitation.id)) is None
-        except ApiError:
-            return False
+        except ApiError as blind:
+            if error.refused or blind.refused:
+                return False
+            blind.add(still_invited(invitation.email))
+            raise blind from error
 
     def _list(self, purpose: str, collection: str, read: Callable[[object], _Record | None]) -> list[_Record]:
         path = self.path(collection)

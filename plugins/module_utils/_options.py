@@ -35,8 +35,8 @@ class OptionError(ValueError):
 def email(value: str, option: str = "email") -> str:
     """Normalise an email address to what the API stores: without surrounding blanks, in lower case."""
     address = value.strip().lower()
-    if len(address) > LONGEST_EMAIL or not _EMAIL.fullmatch(address):
-        raise OptionError(f"{option}: {value!r} is not an email address.")
+    if len(address) > LONGEST_EMAIL or not _EMAIL.fullmatch(address) or not address.isprintable():
+        raise OptionError(f"{option}: {value!r} is not one email address such as alice@example.com.")
     return address
 
 

@@ -162,7 +162,8 @@ def fold(wishes: Iterable[Wish]) -> list[Wish]:
         first = folded.setdefault(wish.email, wish)
         if first != wish:
             raise OptionError(
-                f"{wish.email} is listed twice with different roles: {describe(first)}, and {describe(wish)}."
+                f"{wish.email} is listed twice with different roles: {describe(first)}, and {describe(wish)};"
+                " delete one of the two entries."
             )
     return list(folded.values())
 
@@ -274,8 +275,10 @@ def _inviting(step: Step, wish: Wish) -> Step:
 
 
 def _plan_revocation(email: str, theirs: Sequence[Invitation]) -> Step:
+    # The live one first: whatever comes of the others, the person cannot join any more.
+    delete = tuple(sorted(theirs, key=_end, reverse=True))
     stands = latest(theirs)
-    return Step(email, "deleted" if theirs else "absent", delete=tuple(theirs), before=stands, invitation=stands)
+    return Step(email, "deleted" if theirs else "absent", delete=delete, before=stands, invitation=stands)
 
 
 def _is_due(invitation: Invitation, renew_before: timedelta | None, now: datetime) -> tuple[bool, tuple[str, ...]]:
@@ -319,7 +322,7 @@ def _find_role(name: str, roles: Sequence[Role], option: str) -> Role:
     same = [role for role in roles if role.id == wanted_id]
     same = same or [role for role in roles if role.name == name]
     same = same or [role for role in roles if _plain(role.name) == _plain(name)]
-    if len(same) == 1:
+    if len({role.id for role in same}) == 1:
         return same[0]
     if same:
         choices = ", ".join(f"{role.name} ({role.id})" for role in same)

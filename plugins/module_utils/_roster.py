@@ -55,7 +55,8 @@ def keep_present(
     """
     if purge and not entries:
         raise _options.OptionError(
-            "purge: the roster is empty, which would revoke every invitation there is; use state=absent."
+            "purge: the roster is empty, which would revoke every invitation there is; check the variable or file that"
+            " it comes from, or name whom to revoke with state=absent."
         )
     names = dict.fromkeys(name for entry in entries for name in entry.roles)
     roles = None if all(map(is_uuid, names)) else cloud.roles()

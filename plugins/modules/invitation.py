@@ -105,7 +105,7 @@ invitation:
   description:
     - The invitation as it now stands; with RV(action=deleted) the one that was deleted.
     - In check mode a predicted one has neither ID nor times.
-  returned: always, once the organization could be read
+  returned: always, once everything was checked
   type: dict
   sample:
     id: 5f0c6a52-6c52-4f0a-9a5e-0d6b1f7f2c11
@@ -155,7 +155,7 @@ member:
   description:
     - The person as a member of the organization; V(null) if they have not joined. The API is asked only if someone
       without a live invitation is to be invited.
-  returned: always, once the organization could be read
+  returned: always, once everything was checked
   type: dict
   sample:
     user_id: 8c1f8c0a-3a6e-4f57-9e0e-55a2c1d4b7f3
@@ -196,7 +196,7 @@ diff:
     after: {email: alice@example.com, roles: [Developer]}
 api:
   description: How many API requests the task made, and how long it waited.
-  returned: always, once the options were found to be right
+  returned: always, once it is known how to reach the API
   type: dict
   sample:
     requests: 3
@@ -242,35 +242,32 @@ error:
 
 from typing import TYPE_CHECKING, Any
 
-from ..module_utils import _options
-from ..module_utils._module import ROLE_OPTIONS, create_module, run
-from ..module_utils._roster import Entry, keep_absent, keep_absent_by_id, keep_present
+from ..module_utils import _module, _options, _roster
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from ansible.module_utils.basic import AnsibleModule
 
-    from ..module_utils._cloud import Cloud
-    from ..module_utils._roster import Result
+    from ..module_utils import _cloud
 
 
-def keep_invitation(module: AnsibleModule, cloud: Cloud) -> dict[str, Any]:
+def keep_invitation(module: AnsibleModule, cloud: _cloud.Cloud) -> dict[str, Any]:
     """Keep one invitation as the task says, and return the result."""
     options = module.params
     if options["state"] == "absent" and options["invitation_id"] is not None:
         invitation_id = _options.uuid(options["invitation_id"], "invitation_id")
-        kept = keep_absent_by_id(cloud, invitation_id, module.check_mode)
+        kept = _roster.keep_absent_by_id(cloud, invitation_id, module.check_mode)
     elif options["state"] == "absent":
-        kept = keep_absent(cloud, [_options.email(options["email"] or "")], module.check_mode)
+        kept = _roster.keep_absent(cloud, [_options.email(options["email"] or "")], module.check_mode)
     else:
-        entry = Entry.of(_options.email(options["email"] or ""), options)
+        entry = _roster.Entry.of(_options.email(options["email"] or ""), options)
         renew_before = _options.duration(options["renew_before"], "renew_before")
-        kept = keep_present(cloud, [entry], renew_before, purge=False, check_mode=module.check_mode)
+        kept = _roster.keep_present(cloud, [entry], renew_before, purge=False, check_mode=module.check_mode)
     return result_of_one(kept, cloud.now(), module._diff)
 
 
-def result_of_one(kept: Result, now: datetime, diff: bool) -> dict[str, Any]:
+def result_of_one(kept: _roster.Result, now: datetime, diff: bool) -> dict[str, Any]:
     """The result for one person."""
     outcome = kept.outcomes[0]
     result = {
@@ -288,12 +285,12 @@ def result_of_one(kept: Result, now: datetime, diff: bool) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    module = create_module(
+    module = _module.create_module(
         {
             "email": {"type": "str"},
             "invitation_id": {"type": "str"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            **ROLE_OPTIONS,
+            **_module.ROLE_OPTIONS,
             "renew_before": {"type": "str", "default": "0s"},
         },
         mutually_exclusive=[("email", "invitation_id"), ("role", "roles")],
@@ -303,7 +300,7 @@ def main() -> None:
             ("state", "absent", ("email", "invitation_id"), True),
         ],
     )
-    run(module, keep_invitation)
+    _module.run(module, keep_invitation)
 
 
 if __name__ == "__main__":

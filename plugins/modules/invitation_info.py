@@ -155,7 +155,7 @@ members:
       type: str
 api:
   description: How many API requests the task made, and how long it waited.
-  returned: always, once the options were found to be right
+  returned: always, once it is known how to reach the API
   type: dict
   sample:
     requests: 3
@@ -201,8 +201,7 @@ error:
 
 from typing import TYPE_CHECKING, Any
 
-from ..module_utils import _options
-from ..module_utils._module import create_module, run
+from ..module_utils import _module, _options
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -210,10 +209,10 @@ if TYPE_CHECKING:
 
     from ansible.module_utils.basic import AnsibleModule
 
-    from ..module_utils._cloud import Cloud, Invitation, Member
+    from ..module_utils import _cloud
 
 
-def look_up(module: AnsibleModule, cloud: Cloud) -> dict[str, Any]:
+def look_up(module: AnsibleModule, cloud: _cloud.Cloud) -> dict[str, Any]:
     """Read what the task asks for, and return the result."""
     options = module.params
     wanted = None if options["emails"] is None else set(_options.emails(options["emails"]))
@@ -227,8 +226,8 @@ def look_up(module: AnsibleModule, cloud: Cloud) -> dict[str, Any]:
 
 
 def result_of_look(
-    invitations: Iterable[Invitation],
-    members: Iterable[Member] | None,
+    invitations: Iterable[_cloud.Invitation],
+    members: Iterable[_cloud.Member] | None,
     wanted: Collection[str] | None,
     status: str,
     now: datetime,
@@ -251,7 +250,7 @@ def result_of_look(
 
 def main() -> None:
     """Run the module."""
-    module = create_module(
+    module = _module.create_module(
         {
             "invitation_id": {"type": "str"},
             "emails": {"type": "list", "elements": "str", "aliases": ["email"]},
@@ -260,7 +259,7 @@ def main() -> None:
         },
         mutually_exclusive=[("invitation_id", "emails"), ("invitation_id", "status")],
     )
-    run(module, look_up)
+    _module.run(module, look_up)
 
 
 if __name__ == "__main__":

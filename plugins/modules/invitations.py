@@ -108,7 +108,7 @@ EXAMPLES = r"""
 RETURN = r"""
 changes:
   description: One record for each person for whom something was done or, in check mode, would be.
-  returned: always, once the organization could be read
+  returned: always, once everything was checked
   type: list
   elements: dict
   sample:
@@ -142,13 +142,13 @@ changes:
       type: dict
 members:
   description: Email addresses of the people of the roster who have joined already.
-  returned: always, once the organization could be read
+  returned: always, once everything was checked
   type: list
   elements: str
   sample: [bob@example.com]
 summary:
   description: How many people each action was taken for. Every action is there, V(failed) included.
-  returned: always, once the organization could be read
+  returned: always, once everything was checked
   type: dict
   sample:
     created: 1
@@ -173,7 +173,7 @@ diff:
       after: {email: alice@example.com, roles: [Developer]}
 api:
   description: How many API requests the task made, and how long it waited.
-  returned: always, once the options were found to be right
+  returned: always, once it is known how to reach the API
   type: dict
   sample:
     requests: 3
@@ -221,9 +221,7 @@ error:
 
 from typing import TYPE_CHECKING, Any
 
-from ..module_utils import _options, _plan
-from ..module_utils._module import ROLE_OPTIONS, create_module, run
-from ..module_utils._roster import Entry, keep_absent, keep_present
+from ..module_utils import _module, _options, _plan, _roster
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -231,16 +229,14 @@ if TYPE_CHECKING:
 
     from ansible.module_utils.basic import AnsibleModule
 
-    from ..module_utils._client import ApiError
-    from ..module_utils._cloud import Cloud
-    from ..module_utils._roster import Result
+    from ..module_utils import _client, _cloud
 
 # A failed task's message repeats so many people's failures in full; the rest is in the result.
 FAILURES_IN_MESSAGE = 5
 WARNINGS_AT_MOST = 20
 
 
-def keep_roster(module: AnsibleModule, cloud: Cloud) -> dict[str, Any]:
+def keep_roster(module: AnsibleModule, cloud: _cloud.Cloud) -> dict[str, Any]:
     """Keep everyone's invitation as the task says, and return the result."""
     options = module.params
     people = [
@@ -251,15 +247,15 @@ def keep_roster(module: AnsibleModule, cloud: Cloud) -> dict[str, Any]:
     if options["state"] == "absent":
         if options["purge"]:
             raise _options.OptionError("purge: it goes with state=present only.")
-        kept = keep_absent(cloud, [person["email"] for person in people], module.check_mode)
+        kept = _roster.keep_absent(cloud, [person["email"] for person in people], module.check_mode)
     else:
-        entries = [Entry.of(person["email"], person, options) for person in people]
+        entries = [_roster.Entry.of(person["email"], person, options) for person in people]
         renew_before = _options.duration(options["renew_before"], "renew_before")
-        kept = keep_present(cloud, entries, renew_before, options["purge"], module.check_mode)
+        kept = _roster.keep_present(cloud, entries, renew_before, options["purge"], module.check_mode)
     return result_of_roster(kept, cloud.now(), module._diff)
 
 
-def result_of_roster(kept: Result, now: datetime, diff: bool) -> dict[str, Any]:
+def result_of_roster(kept: _roster.Result, now: datetime, diff: bool) -> dict[str, Any]:
     """The result for a whole roster: a record for each person for whom something was done, or was to be."""
     outcomes = kept.outcomes
     actions = [outcome.action for outcome in outcomes]
@@ -298,7 +294,7 @@ def _bounded(warnings: Sequence[str]) -> list[str]:
     return [*warnings[:WARNINGS_AT_MOST], *([f"{more} more warnings are left out."] if more > 0 else [])]
 
 
-def _message(errors: Sequence[ApiError], people: int) -> str:
+def _message(errors: Sequence[_client.ApiError], people: int) -> str:
     sentences = [f"{len(errors)} of {people} people failed."]
     sentences += [str(error) for error in errors[:FAILURES_IN_MESSAGE]]
     if len(errors) > FAILURES_IN_MESSAGE:
@@ -308,20 +304,20 @@ def _message(errors: Sequence[ApiError], people: int) -> str:
 
 def main() -> None:
     """Run the module."""
-    person = {"email": {"type": "str", "required": True}, **ROLE_OPTIONS}
-    module = create_module(
+    person = {"email": {"type": "str", "required": True}, **_module.ROLE_OPTIONS}
+    module = _module.create_module(
         {
             "invitations": {"type": "list", "elements": "dict", "options": person},
             "emails": {"type": "list", "elements": "str"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            **ROLE_OPTIONS,
+            **_module.ROLE_OPTIONS,
             "purge": {"type": "bool", "default": False},
             "renew_before": {"type": "str", "default": "0s"},
         },
         mutually_exclusive=[("role", "roles")],
         required_one_of=[("invitations", "emails")],
     )
-    run(module, keep_roster)
+    _module.run(module, keep_roster)
 
 
 if __name__ == "__main__":

@@ -330,9 +330,9 @@ def test_what_is_no_roster_is_refused(job, simulator, name, roster):
     ("entry", "words"),
     [
         ({"roles": ["Developer"]}, "missing required arguments: email found in invitations"),
-        ({"email": ""}, "invitations[1].email: '' is not an email address."),
-        pytest.param({"email": 7}, "invitations[1].email: '7' is not an email address.", marks=extra),
-        pytest.param({"email": "alice"}, "invitations[1].email: 'alice' is not an email address.", marks=extra),
+        ({"email": ""}, "invitations[1].email: '' is not one email address"),
+        pytest.param({"email": 7}, "invitations[1].email: '7' is not one email address", marks=extra),
+        pytest.param({"email": "alice"}, "invitations[1].email: 'alice' is not one email address", marks=extra),
     ],
     ids=repr,
 )

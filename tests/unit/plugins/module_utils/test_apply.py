@@ -273,6 +273,41 @@ class TestPuttingBack:
         assert (outcome.action, outcome.error.reason) == ("failed", "seat limit reached")
         assert "was put back" in str(outcome.error)
 
+    OLDER = Wish(ALICE, "developer", (DEVELOPER,))
+
+    def test_by_the_older_role_where_ids_are_refused(self, cloud, api):
+        old = invitation_record(roles=[ADMIN], role="admin")
+        api.delete(1)
+        api.create(refusal(400, "no"), ALICE, roles=[DEVELOPER])
+        reconsiders(api)
+        api.create(refusal(400, "no"), ALICE, roles=[DEVELOPER])
+        api.create(refusal(400, "no such role"), ALICE, role="developer")
+        api.create(refusal(400, "no"), ALICE, roles=[ADMIN])
+        back = invitation_record(roles=[ADMIN], role="admin", number=8)
+        api.create(back, ALICE, role="admin")
+        (outcome,) = present(cloud, old, wishes=[self.OLDER])
+        assert (outcome.action, outcome.changed, outcome.invitation) == ("failed", True, found(back))
+        assert (outcome.error.reason, "was put back" in str(outcome.error)) == ("no", True)
+
+    def test_is_not_done_where_only_the_older_role_is_taken(self, cloud, api):
+        api.delete(1)
+        api.create(refusal(400, "no custom roles here"), ALICE, roles=[DEVELOPER])
+        reconsiders(api)
+        api.create(refusal(400, "no custom roles here"), ALICE, roles=[DEVELOPER])
+        api.create(NEW, ALICE, role="developer")
+        (outcome,) = present(cloud, self.OLD, wishes=[self.OLDER])
+        assert (outcome.action, outcome.changed, outcome.invitation) == ("replaced", True, found(NEW))
+
+    def test_never_by_an_older_role_that_means_something_else(self, cloud, api):
+        api.delete(1)
+        api.create(refusal(400, "no"), ALICE, roles=[DEVELOPER])
+        reconsiders(api)
+        api.create(refusal(400, "no"), ALICE, roles=[DEVELOPER])
+        api.create(refusal(400, "no"), ALICE, roles=[BILLING])
+        (outcome,) = present(cloud, self.OLD)
+        assert (outcome.action, outcome.changed, outcome.invitation) == ("failed", True, None)
+        assert "could not be put back" in str(outcome.error)
+
     def test_with_the_same_roles_is_what_was_asked_for(self, cloud, api):
         old = found(invitation_record(left=HOUR))
         (step,) = plan_present([WISH], [old], [], DAY, NOW)
@@ -430,18 +465,56 @@ class TestDeleting:
 
     def test_gone_already_is_no_change(self, cloud, api, clock):
         api.delete(1, refusal(404))
-        looks(api, invitation_record(), times=2)
+        looks(api, times=2)
         (outcome,) = absent(cloud, invitation_record())
         assert (outcome.action, outcome.changed, outcome.invitation) == ("absent", False, None)
         assert clock.slept == [2]
+
+    def test_a_list_that_is_late_still_is_read_once_more(self, cloud, api, clock):
+        api.delete(1, refusal(404))
+        looks(api, invitation_record(), times=2)
+        api.invitations(NEW)
+        api.delete(9)
+        (outcome,) = absent(cloud, invitation_record())
+        assert (outcome.action, outcome.changed, outcome.invitation) == ("deleted", True, found(NEW))
+        assert clock.slept == [2, 4]
+
+    def test_a_list_that_stays_late_tells_nothing(self, cloud, api, clock):
+        api.delete(1)
+        api.delete(2, refusal(404))
+        looks(api, invitation_record(BOB, number=2), times=3)
+        outcomes = absent(cloud, invitation_record(), invitation_record(BOB, number=2), emails=(ALICE, BOB))
+        assert [(outcome.action, outcome.changed) for outcome in outcomes] == [("deleted", True), ("failed", False)]
+        assert str(outcomes[1].error) == (
+            "The list of invitations is late: it still has some that are gone; whether bob@example.com is still invited"
+            " is not known: run this again, it looks first."
+        )
+        assert clock.slept == [2, 4]
+
+    def test_what_has_expired_may_be_listed_for_ever(self, cloud, api, clock):
+        api.delete(2, refusal(404))
+        looks(api, expired_record(number=2), times=2)
+        (outcome,) = absent(cloud, expired_record(number=2))
+        assert (outcome.action, outcome.changed) == ("absent", False)
+        assert clock.slept == [2]
+
+    @pytest.mark.parametrize("status", [401, 429])
+    def test_whether_there_is_another_one_is_not_known_where_looking_is_no_use(self, api, settings, status):
+        cloud = Cloud(Client(settings._replace(retry_timeout=0.1)), ORGANIZATION)
+        api.delete(1, refusal(404))
+        api.delete(2, refusal(status))
+        outcomes = absent(cloud, invitation_record(), invitation_record(BOB, number=2), emails=(ALICE, BOB))
+        assert [(outcome.action, outcome.error.status) for outcome in outcomes] == [("failed", status)] * 2
+        assert "whether alice@example.com is still invited is not known" in str(outcomes[0].error)
+        assert "not known" not in str(outcomes[1].error)
 
     @pytest.mark.parametrize("empty_looks", [0, 1])
     def test_what_the_list_was_too_late_for_is_deleted_too(self, cloud, api, empty_looks):
         api.delete(1, refusal(404))
         looks(api, times=empty_looks)
-        api.invitations(invitation_record(), NEW)
+        api.invitations(NEW)
         api.delete(9)
-        looks(api, invitation_record(), times=1 - empty_looks)
+        looks(api, times=1 - empty_looks)
         (step,) = plan_absent([ALICE], [found(invitation_record())])
         (outcome,) = apply(cloud, [step])
         assert outcome[:6] == (step, "deleted", True, found(NEW), None, None)
@@ -485,7 +558,6 @@ class TestDeleting:
         api.delete(1, refusal(404))
         api.invitations(NEW)
         api.delete(9, refusal(403))
-        api.invitations(NEW)
         (outcome,) = absent(cloud, invitation_record())
         assert (outcome.action, outcome.changed, outcome.invitation) == ("failed", False, found(NEW))
 
@@ -527,7 +599,6 @@ class TestDeleting:
         api.delete(2)
         api.invitations(NEW)
         api.delete(9, refusal(403))
-        api.invitations()
         (outcome,) = absent(cloud, invitation_record(), expired_record(number=2))
         assert (outcome.action, outcome.changed, outcome.invitation) == ("failed", True, found(NEW))
 
@@ -539,7 +610,7 @@ class TestDeleting:
 
     def test_half_way(self, cloud, api):
         api.delete(1)
-        api.delete(2, refusal(403))
+        api.delete(3, refusal(403))
         (outcome,) = absent(cloud, *self.TWINS)
         assert (outcome.action, outcome.changed) == ("failed", True)
         assert outcome.invitation.id == uid(3)
@@ -551,7 +622,20 @@ class TestDeleting:
         assert (outcome.action, outcome.changed) == ("failed", False)
         assert "were revoked" not in str(outcome.error)
 
-    def test_the_live_one_is_deleted_last(self, cloud, api):
+    def test_what_was_deleted_is_told_not_what_was_gone(self, cloud, api):
+        api.delete(1, refusal(404))
+        api.delete(2)
+        looks(api, times=2)
+        (outcome,) = absent(cloud, invitation_record(), expired_record(number=2))
+        assert (outcome.action, outcome.changed, outcome.invitation.id) == ("deleted", True, uid(2))
+
+    def test_the_live_one_is_deleted_first_where_none_is_to_stay(self, cloud, api):
+        api.delete(2)
+        api.delete(1, refusal(403))
+        (outcome,) = absent(cloud, expired_record(), invitation_record(number=2))
+        assert (outcome.action, outcome.changed, outcome.invitation.id) == ("failed", True, uid(1))
+
+    def test_the_live_one_is_deleted_last_where_it_makes_room(self, cloud, api):
         api.delete(2, refusal(403))
         (outcome,) = present(cloud, invitation_record(roles=[BILLING]), expired_record(number=2))
         assert (outcome.action, outcome.changed) == ("failed", False)
@@ -687,6 +771,15 @@ class TestAMovedOrganization:
         (outcome,) = present(cloud, invitation_record(roles=[ADMIN], role="admin"), wishes=self.BY_ROLE)
         assert "was put back" in str(outcome.error)
         assert "use roles instead of role, one or more of Admin" in str(outcome.error)
+
+    @pytest.mark.parametrize("status", [401, 429])
+    def test_without_asking_where_the_key_is_refused_or_the_limit_is_reached(self, api, settings, status):
+        cloud = Cloud(Client(settings._replace(retry_timeout=0.1)), ORGANIZATION)
+        api.create(refusal(400, self.MOVED), ALICE, role="developer")
+        api.create(refusal(status), BOB, role="developer")
+        outcomes = present(cloud, wishes=(Wish(ALICE, "developer"), Wish(BOB, "developer")))
+        assert [outcome.error.status for outcome in outcomes] == [400, status]
+        assert str(outcomes[0].error).endswith("custom roles: use roles instead of role.")
 
     def test_but_not_whoever_uses_roles_already(self, cloud, api):
         api.create(refusal(400, "unknown custom role"), ALICE, roles=[DEVELOPER])

@@ -26,8 +26,8 @@ UUID = "4c1a2c0e-7f0f-4dc7-9d3e-0a5c7a1f9b11"
         (" Alice@Example.COM\n", "alice@example.com"),
         ("first.last+tag@mail.example.com", "first.last+tag@mail.example.com"),
         ("o'neil_{x}!#$%&*/=?^`|~-@example.com", "o'neil_{x}!#$%&*/=?^`|~-@example.com"),
-        ("Grüße@exämple.com", "grüße@exämple.com"),
-        ("a@[127.0.0.1]".replace("[", "").replace("]", ""), "a@127.0.0.1"),
+        ("Grüße@bücher.example.com", "grüße@bücher.example.com"),
+        ("a@1.2.example.com", "a@1.2.example.com"),
         (f"{'a' * 242}@example.com", f"{'a' * 242}@example.com"),
     ],
 )
@@ -63,18 +63,20 @@ def test_email(written, normalised):
         "al\x00ice@example.com",
         "alice\x7f@example.com",
         "alice@example.com\nBcc: bob@example.com",
+        "alice\u200b@example.com",
+        "\u202ealice@example.com",
         f"{'a' * 243}@example.com",
     ],
 )
 def test_not_an_email(written):
     with pytest.raises(OptionError) as refused:
         _options.email(written, "the option")
-    assert str(refused.value) == f"the option: {written!r} is not an email address."
+    assert str(refused.value) == f"the option: {written!r} is not one email address such as alice@example.com."
 
 
 def test_emails_without_the_blank_ones():
     assert _options.emails(["", f" {ALICE} ", "\t", BOB.upper()]) == [ALICE, BOB]
-    with pytest.raises(OptionError, match=r"^emails: 'bob' is not an email address\."):
+    with pytest.raises(OptionError, match=r"^emails: 'bob' is not one email address such as alice@example\.com\."):
         _options.emails([ALICE, "bob"])
 
 
@@ -221,8 +223,8 @@ def test_api_url(written, normalised):
         ("http://10.0.0.1", "plain http"),
         ("http://[::2]", "plain http"),
         ("http://0.0.0.0", "plain http"),
-        ("https://me:hush@api.clickhouse.cloud", "must not hold credentials"),
-        ("https://hush@api.clickhouse.cloud", "must not hold credentials"),
+        ("https://me:hush@api.example.com", "must not hold credentials"),
+        ("https://hush@api.example.com", "must not hold credentials"),
         ("http://hush@127.0.0.1", "must not hold credentials"),
     ],
 )

@@ -350,7 +350,7 @@ ABSENT = {
     "someone else": ([invited(email=BOB)], "absent", [], None),
     "alive": ([invited()], "deleted", [1], 1),
     "expired": ([late()], "deleted", [1], 1),
-    "twins": ([late(), invited(number=2), invited(number=3, left=HOUR)], "deleted", [1, 2, 3], 2),
+    "twins": ([late(), invited(number=2), invited(number=3, left=HOUR)], "deleted", [2, 3, 1], 2),
 }
 
 
@@ -368,7 +368,7 @@ def test_absent_takes_everyone_once():
     found = [invited(), late(email=BOB, number=2), invited(email=CAROL, number=3), invited(email=BOB, number=4)]
     steps = plan_absent([BOB, CAROL, BOB], found)
     assert [(step.email, step.action, [each.id for each in step.delete]) for step in steps] == [
-        (BOB, "deleted", [uid(2), uid(4)]),
+        (BOB, "deleted", [uid(4), uid(2)]),
         (CAROL, "deleted", [uid(3)]),
     ]
 
@@ -418,6 +418,8 @@ NAMESAKE = Role(uid(0xC3), ADMIN.id, "custom")
         (["DATA TEAM"], TWINS, [TWINS[1]]),
         (["STRASSE"], [Role(uid(5), "Straße", "custom")], [Role(uid(5), "Straße", "custom")]),
         (["night shift"], [Role(uid(5), " Night \tshift ", "custom")], "first"),
+        # Listed twice, it is one role all the same
+        (["Admin"], [ADMIN, ADMIN], [ADMIN]),
         # An ID wins over a name
         ([ADMIN.id], (NAMESAKE, ADMIN), [ADMIN]),
         (["a-plain-id"], [Role("a-plain-id", "x", "system"), Role(uid(6), "a-plain-id", "custom")], "first"),
@@ -565,7 +567,10 @@ class TestFold:
     def test_refuses_different_roles(self, first, second, words):
         with pytest.raises(OptionError) as refused:
             fold([first, wish(ADMIN, email=BOB), second])
-        assert str(refused.value) == f"{ALICE} is listed twice with different roles: {words}."
+        assert (
+            str(refused.value)
+            == f"{ALICE} is listed twice with different roles: {words}; delete one of the two entries."
+        )
 
 
 @pytest.mark.parametrize(

@@ -186,13 +186,13 @@ class TestRolesOfAnEntry:
         ({"invitations": [{"email": ALICE, "role": "admin", "roles": ["Admin"]}]}, f"{ALICE}: give exactly one of"),
         ({"invitations": [{"role": "admin"}]}, "email"),
         ({"invitations": [{"email": None, "role": "admin"}]}, "email"),
-        ({"invitations": [{"email": "bob"}], "role": "admin"}, "invitations[0].email: 'bob' is not an email address."),
-        ({"invitations": [{"email": ALICE}, {"email": " "}], "role": "admin"}, "invitations[1].email: ' ' is not an"),
+        ({"invitations": [{"email": "bob"}], "role": "admin"}, "invitations[0].email: 'bob' is not one email address"),
+        ({"invitations": [{"email": ALICE}, {"email": " "}], "role": "admin"}, "invitations[1].email: ' ' is not one"),
         ({"invitations": [{"email": ALICE, "roles": []}], "role": "admin"}, f"{ALICE}: roles: the list is empty"),
         ({"invitations": [{"email": ALICE, "roles": [""]}], "role": "admin"}, f"{ALICE}: roles: an entry is blank"),
         ({"invitations": [{"email": ALICE, "role": "owner"}]}, "role"),
         ({"invitations": [{"email": ALICE, "rolle": "admin"}]}, "rolle"),
-        ({"emails": ["bob"], "role": "admin"}, "emails: 'bob' is not an email address."),
+        ({"emails": ["bob"], "role": "admin"}, "emails: 'bob' is not one email address"),
         ({"emails": [ALICE], "role": "admin", "roles": ["Admin"]}, "mutually exclusive"),
         ({"emails": [ALICE], "roles": []}, "roles: the list is empty"),
         ({"emails": [ALICE], "role": "admin", "renew_before": "1w"}, "renew_before: '1w' is not a duration"),
@@ -212,7 +212,10 @@ def test_someone_listed_twice_with_different_roles_is_refused_before_any_write(r
     api.invitations()
     people = [{"email": ALICE, "roles": ["Admin"]}, {"email": ALICE.upper(), "roles": ["Billing"]}]
     answer = run(invitations, {**credentials, "invitations": people})
-    assert f"{ALICE} is listed twice with different roles: Admin, and Billing." in answer["msg"]
+    assert (
+        f"{ALICE} is listed twice with different roles: Admin, and Billing; delete one of the two entries."
+        in answer["msg"]
+    )
 
 
 def test_an_unknown_role_is_refused_before_any_write(run, api, credentials):
