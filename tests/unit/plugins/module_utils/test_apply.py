@@ -298,6 +298,27 @@ class TestPuttingBack:
         (outcome,) = present(cloud, self.OLD, wishes=[self.OLDER])
         assert (outcome.action, outcome.changed, outcome.invitation) == ("replaced", True, found(NEW))
 
+    @pytest.mark.parametrize("status", [409, 418])
+    def test_by_the_older_role_only_where_the_request_is_called_bad(self, cloud, api, status):
+        api.delete(1)
+        api.create(refusal(status, "no"), ALICE, roles=[DEVELOPER])
+        reconsiders(api)
+        api.create(refusal(status, "no"), ALICE, roles=[DEVELOPER])
+        api.create(invitation_record(roles=[BILLING], number=8), ALICE, roles=[BILLING])
+        (outcome,) = present(cloud, self.OLD, wishes=[self.OLDER])
+        assert (outcome.action, "was put back" in str(outcome.error)) == ("failed", True)
+
+    def test_is_not_done_where_the_answer_to_the_older_role_is_lost(self, cloud, api):
+        api.delete(1)
+        api.create(refusal(400, "no"), ALICE, roles=[DEVELOPER])
+        reconsiders(api)
+        api.create(refusal(400, "no"), ALICE, roles=[DEVELOPER])
+        api.create(Answer(200, b"<html>"), ALICE, role="developer")
+        looks(api)
+        (outcome,) = present(cloud, self.OLD, wishes=[self.OLDER])
+        assert (outcome.action, outcome.error.lost) == ("failed", True)
+        assert "whether alice@example.com was invited is not known" in str(outcome.error)
+
     def test_never_by_an_older_role_that_means_something_else(self, cloud, api):
         api.delete(1)
         api.create(refusal(400, "no"), ALICE, roles=[DEVELOPER])
@@ -507,6 +528,13 @@ class TestDeleting:
         assert [(outcome.action, outcome.error.status) for outcome in outcomes] == [("failed", status)] * 2
         assert "whether alice@example.com is still invited is not known" in str(outcomes[0].error)
         assert "not known" not in str(outcomes[1].error)
+
+    def test_a_missing_permission_to_delete_is_none_to_look(self, cloud, api):
+        api.delete(1, refusal(404))
+        api.delete(2, refusal(403))
+        looks(api, times=2)
+        outcomes = absent(cloud, invitation_record(), invitation_record(BOB, number=2), emails=(ALICE, BOB))
+        assert [outcome.action for outcome in outcomes] == ["absent", "failed"]
 
     @pytest.mark.parametrize("empty_looks", [0, 1])
     def test_what_the_list_was_too_late_for_is_deleted_too(self, cloud, api, empty_looks):
@@ -781,10 +809,11 @@ class TestAMovedOrganization:
         assert [outcome.error.status for outcome in outcomes] == [400, status]
         assert str(outcomes[0].error).endswith("custom roles: use roles instead of role.")
 
-    def test_but_not_whoever_uses_roles_already(self, cloud, api):
+    @pytest.mark.parametrize("role", [None, "developer"])
+    def test_but_not_whoever_was_invited_by_ids_already(self, cloud, api, role):
         api.create(refusal(400, "unknown custom role"), ALICE, roles=[DEVELOPER])
         reconsiders(api)
-        (outcome,) = present(cloud)
+        (outcome,) = present(cloud, wishes=[Wish(ALICE, role, (DEVELOPER,))])
         assert "use roles instead" not in str(outcome.error)
 
 

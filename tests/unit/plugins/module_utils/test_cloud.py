@@ -384,6 +384,17 @@ class TestDeleting:
         clause = "; whether alice@example.com is still invited is not known: run this again"
         assert str(caught.value).count(clause) == 1
 
+    @pytest.mark.parametrize(
+        ("answer", "look"),
+        [(refusal(400), refusal(401)), (Answer(200, b"<html>"), refusal(418))],
+        ids=["refused", "the look is refused"],
+    )
+    def test_where_not_all_is_out_of_reach_it_is_the_deletion_that_failed(self, cloud, api, answer, look):
+        api.delete(1, answer)
+        api.get(1, look)
+        with pytest.raises(ApiError, match=r"^Could not revoke the invitation of alice@example\.com"):
+            cloud.delete(self.invitation)
+
     def test_gone_after_the_last_try_was_lost_may_have_been_ours(self, api, settings):
         cloud = Cloud(Client(settings._replace(retry_timeout=0.1)), ORGANIZATION)
         api.delete(1, refusal(504))
