@@ -330,9 +330,15 @@ def test_what_is_no_roster_is_refused(job, simulator, name, roster):
     ("entry", "words"),
     [
         ({"roles": ["Developer"]}, "missing required arguments: email found in invitations"),
-        ({"email": ""}, "invitations[1].email: '' is not one email address"),
-        pytest.param({"email": 7}, "invitations[1].email: '7' is not one email address", marks=extra),
-        pytest.param({"email": "alice"}, "invitations[1].email: 'alice' is not one email address", marks=extra),
+        ({"email": ""}, "invitations[1].email: '' is not one email address such as alice@example.com."),
+        pytest.param(
+            {"email": 7}, "invitations[1].email: '7' is not one email address such as alice@example.com.", marks=extra
+        ),
+        pytest.param(
+            {"email": "alice"},
+            "invitations[1].email: 'alice' is not one email address such as alice@example.com.",
+            marks=extra,
+        ),
     ],
     ids=repr,
 )
