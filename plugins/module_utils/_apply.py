@@ -143,16 +143,17 @@ def _revoke_late(cloud: Cloud, outcomes: Sequence[Outcome], blind: ApiError | No
     is meant.
     """
     late = {outcome.step.email: outcome for outcome in outcomes if outcome.late and not outcome.step.by_id}
-    try:
-        if blind:
-            raise blind
-        _look_again(cloud, late)
-    except ApiError as unsettled:
+    if late and not blind:
+        try:
+            _look_again(cloud, late)
+        except ApiError as error:
+            blind = error
+    if blind:
         for email, outcome in late.items():
             if not outcome.error:
-                error = replace(unsettled)
-                error.add(still_invited(email))
-                late[email] = outcome._replace(action="failed", error=error)
+                unsettled = replace(blind)
+                unsettled.add(still_invited(email))
+                late[email] = outcome._replace(action="failed", error=unsettled)
     return [late.get(outcome.step.email, outcome) for outcome in outcomes]
 
 
@@ -163,8 +164,7 @@ def _look_again(cloud: Cloud, late: dict[str, Outcome]) -> None:
     """
     known = frozenset(invitation.id for outcome in late.values() for invitation in outcome.step.delete)
     gone = set(known)
-    is_late = False
-    for number, invitations in enumerate(_looks(cloud, LOOKS_AT_A_LATE_LIST if late else ())):
+    for number, invitations in enumerate(_looks(cloud, LOOKS_AT_A_LATE_LIST)):
         is_late = any(each.id in known and not each.expired(cloud.now()) for each in invitations)
         for step in plan_absent(late, (each for each in invitations if each.id not in gone)):
             before = late[step.email]
@@ -177,9 +177,8 @@ def _look_again(cloud: Cloud, late: dict[str, Outcome]) -> None:
                     raise again.error
         if number and not is_late:
             return
-    if is_late:
-        sentence = "The list of invitations is late: it still has some that are gone"
-        raise ApiError(sentence, method="GET", path=cloud.path("invitations"), reason="a late list", status=200)
+    sentence = "The list of invitations is late: it still has some that are gone"
+    raise ApiError(sentence, method="GET", path=cloud.path("invitations"), reason="a late list", status=200)
 
 
 def _invite(cloud: Cloud, wish: Wish, gone: Collection[Invitation]) -> Invitation:
