@@ -533,9 +533,11 @@ THIRD_ORGANIZATION = "22222222-2222-4222-8222-222222222222"
 SAYS = {
     "Missing: api_key (CLICKHOUSE_CLOUD_API_KEY or CLICKHOUSE_TOKEN_KEY)": lambda be: be.without_a_key(),
     "email: ... is not one email address": lambda be: be.task.present("ann"),
-    "...: ... is not a UUID": lambda be: be.task.info(organization_id="ours"),
+    "organization_id, from ...: ... is not a UUID": lambda be: be.task.info(organization_id="ours"),
+    "invitation_id: ... is not a UUID": lambda be: be.task.info(invitation_id="7"),
     "renew_before: ... is not a duration": lambda be: be.task.present(renew_before="soon"),
-    "...: ... is not a finite, positive number of seconds": lambda be: be.task.info(api_timeout=0),
+    "api_timeout: ... is not a finite, positive number of seconds": lambda be: be.task.info(api_timeout=0),
+    "api_retry_timeout: ... is not a finite, positive number of seconds": lambda be: be.task.info(api_retry_timeout=0),
     "api_url: it is not a URL": lambda be: be.task.info(api_url="https://[::1"),
     "api_url: it is not an http or https URL": lambda be: be.task.info(api_url="api.clickhouse.cloud"),
     "api_url: it must not hold a query or a fragment": lambda be: be.task.info(api_url="https://example.com?page=1"),

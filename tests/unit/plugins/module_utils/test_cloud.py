@@ -373,7 +373,10 @@ class TestDeleting:
 
     @pytest.mark.parametrize(
         ("look", "failed"),
-        [(result(invitation_record()), "revoke the invitation of alice@"), (refusal(401), "get the invitation 0000")],
+        [
+            (result(invitation_record()), r"revoke the invitation of alice@example\.com"),
+            (refusal(401), f"get the invitation {uid(1)}"),
+        ],
         ids=["still there", "no look"],
     )
     def test_an_unreadable_success_that_did_nothing_is_a_failure(self, cloud, api, look, failed):

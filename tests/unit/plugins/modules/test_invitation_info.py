@@ -109,7 +109,7 @@ class TestById:
             ({"invitation_id": "5"}, "invitation_id: '5' is not a UUID"),
             ({"invitation_id": uid(5), "emails": [ALICE]}, "mutually exclusive"),
             ({"invitation_id": uid(5), "status": "pending"}, "mutually exclusive"),
-            ({"emails": ["alice"]}, "emails: 'alice' is not one email address"),
+            ({"emails": ["alice"]}, "emails: 'alice' is not one email address such as alice@example.com."),
             ({"status": "gone"}, "status"),
         ],
     )
