@@ -36,13 +36,20 @@ def people(count: int) -> list[str]:
     return [f"person{number:05}@example.com" for number in range(1, count + 1)]
 
 
-def show(title: str, times: Mapping[str, float], goals: Mapping[str, tuple[float, float]] | None = None) -> None:
-    """Print times, and beside each goal the ratio that was reached."""
+def show(
+    title: str,
+    times: Mapping[str, float],
+    goals: Mapping[str, tuple[float, float]] | None = None,
+    others: Mapping[str, float] | None = None,
+) -> None:
+    """Print times, beside each goal the ratio that was reached, and other ratios."""
     print(f"\n{title}")
     for name, seconds in times.items():
         print(f"  {name:42} {seconds:8.3f} s")
     for goal, (reached, wanted) in (goals or {}).items():
         print(f"  {goal:42} {reached:8.2f}    to reach: {wanted:g}")
+    for name, ratio in (others or {}).items():
+        print(f"  {name:42} {ratio:8.2f}")
     sys.stdout.flush()
 
 
@@ -61,8 +68,8 @@ def one_unchanged(simulator: Simulator, ways: Ways) -> Times:
         "invitation / ping": (times["invitation"] / times["ping"], 1.12),
         "invitation / uri GET": (times["invitation"] / times["uri GET"], 1.0),
     }
-    show("One unchanged invitation", times, goals)
-    print(f"  {'requests GET / ping, the least there can be':42} {times['requests GET'] / times['ping']:8.2f}")
+    others = {"requests GET / ping, the least there can be": times["requests GET"] / times["ping"]}
+    show("One unchanged invitation", times, goals, others)
     return times
 
 
@@ -102,14 +109,17 @@ def known_people(simulator: Simulator, ways: Ways) -> dict[int, float]:
     times = {count: costs[str(count)].seconds for count in KNOWN_PEOPLE}
     memory = {count: costs[str(count)].memory for count in KNOWN_PEOPLE}
     goals = {"5,000 people, seconds more than 100": (times[5000] - times[100], 0.5)}
-    show("Known people", {f"{count:,} people, {memory[count]:.0f} MiB": times[count] for count in times}, goals)
-    print("  One more person beyond 20,000 beside one more below, where linear is 1, and quadratic 2.4:")
-    print(f"  {'time':42} {growth(times):8.2f}\n  {'memory':42} {growth(memory):8.2f}")
+    others = {"growth of time, linear is 1": growth(times), "growth of memory, linear is 1": growth(memory)}
+    sizes = {f"{count:,} people, {memory[count]:.0f} MiB": times[count] for count in times}
+    show("Known people", sizes, goals, others)
     return times
 
 
 def growth(costs: Mapping[int, float]) -> float:
-    """What one of the people 20,001 to 40,000 costs beside one of the people 5,001 to 20,000."""
+    """What one of the people 20,001 to 40,000 costs beside one of the people 5,001 to 20,000.
+
+    As much, so that it is 1, where the cost is linear; where it is quadratic, 2.4 times as much.
+    """
     return ((costs[40000] - costs[20000]) / 20000) / ((costs[20000] - costs[5000]) / 15000)
 
 
