@@ -25,6 +25,9 @@ NEW_PEOPLE = (10, 50, 200)
 KNOWN_PEOPLE = (100, 1000, 5000, 20000, 40000)
 CHART = Path(__file__).resolve().parents[2] / "build" / "benchmark.png"
 
+# The least that there can be: what a module does with requests alone.
+BARE = "bare module"
+
 # The colour of this collection's modules in the chart.
 OURS = "#d94"
 
@@ -60,7 +63,7 @@ def one_unchanged(simulator: Simulator, ways: Ways) -> Times:
     contestants = [
         Contestant("ping", ways.ping()),
         Contestant("uri GET", ways.uri_get()),
-        Contestant("requests GET", ways.requests_get()),
+        Contestant(BARE, ways.bare_module()),
         Contestant("invitation", ways.invitation("person00001@example.com")),
     ]
     times = fastest(contestants, simulator.environment, turns=30)
@@ -68,7 +71,7 @@ def one_unchanged(simulator: Simulator, ways: Ways) -> Times:
         "invitation / ping": (times["invitation"] / times["ping"], 1.12),
         "invitation / uri GET": (times["invitation"] / times["uri GET"], 1.0),
     }
-    others = {"requests GET / ping, the least there can be": times["requests GET"] / times["ping"]}
+    others = {f"{BARE} / ping": times[BARE] / times["ping"]}
     show("One unchanged invitation", times, goals, others)
     return times
 
@@ -81,6 +84,7 @@ def new_people(simulator: Simulator, ways: Ways) -> dict[int, Times]:
         contestants = [
             Contestant("ping", ways.ping(), runs=4),
             Contestant("invitations", ways.roster(emails), simulator.reset, runs=4),
+            Contestant(BARE, ways.bare_module(emails), simulator.reset, runs=4),
             Contestant("clickhousectl, a loop in a shell", ways.command_line_loop(emails), simulator.reset, runs=2),
             Contestant("uri, a loop", ways.uri_loop(emails), simulator.reset),
             Contestant("invitation, a loop", ways.invitation_loop(emails), simulator.reset),
@@ -90,7 +94,8 @@ def new_people(simulator: Simulator, ways: Ways) -> dict[int, Times]:
             "uri, a loop / invitations": (times["uri, a loop"] / times["invitations"], 18.0),
             "invitations / ping": (times["invitations"] / times["ping"], 1.25),
         }
-        show(f"{count} new people", times, goals if count == 50 else None)
+        others = {f"uri, a loop / {BARE}": times["uri, a loop"] / times[BARE]}
+        show(f"{count} new people", times, goals if count == 50 else None, others)
     return results
 
 
@@ -136,7 +141,7 @@ def draw(one: Times, new: Mapping[int, Times], known: Mapping[int, float]) -> No
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(15, 4.5), layout="constrained")
     left.bar(list(one), [seconds / one["ping"] for seconds in one.values()], color=["#999", "#777", "#777", OURS])
     left.set(title="One unchanged invitation", ylabel="time, ping = 1")
-    for name, color in zip(next(iter(new.values())), ("#999", OURS, "#777", "#48c", "#333")):
+    for name, color in zip(next(iter(new.values())), ("#999", OURS, "#a7c", "#5a5", "#48c", "#333")):
         middle.plot(list(new), [times[name] for times in new.values()], marker="o", color=color, label=name)
     middle.set(title="New people", xlabel="people", ylabel="seconds", xscale="log", yscale="log")
     middle.set_xticks(list(new), [f"{count}" for count in new])

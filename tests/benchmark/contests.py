@@ -68,16 +68,21 @@ def _run(contestant: Contestant, environment: Mapping[str, str]) -> Cost:
     return Cost(seconds, kibibytes / 1024)
 
 
-# A module can hardly do less that asks the API with requests.
-REQUESTS_GET = """
+# A module can hardly do less that asks the API with requests: it checks nothing.
+BARE_MODULE = """
 import requests
 from ansible.module_utils.basic import AnsibleModule
 
 def main():
     options = {"url": {"type": "str"}, "user": {"type": "str"}, "password": {"type": "str", "no_log": True}}
-    module = AnsibleModule(argument_spec=options)
-    answer = requests.get(module.params["url"], auth=(module.params["user"], module.params["password"]), timeout=30)
-    module.exit_json(found=len(answer.json()["result"]))
+    module = AnsibleModule(argument_spec={**options, "emails": {"type": "list", "elements": "str"}})
+    session = requests.Session()
+    session.auth = (module.params["user"], module.params["password"])
+    url = module.params["url"]
+    found = len(session.get(url, timeout=30).json()["result"])
+    for email in module.params["emails"]:
+        session.post(url, json={"email": email, "role": "developer"}, timeout=30).raise_for_status()
+    module.exit_json(found=found)
 
 if __name__ == "__main__":
     main()
@@ -113,13 +118,13 @@ class Ways:
         """List the invitations by hand."""
         return self.task(**{"ansible.builtin.uri": {"url": self._invitations, **self._headers}})
 
-    def requests_get(self) -> list[str]:
-        """List the invitations with a module of its own beside the playbook, outside any collection."""
+    def bare_module(self, emails: Sequence[str] = ()) -> list[str]:
+        """List the invitations, and invite, with a module of its own beside the playbook, outside any collection."""
         library = self._folder / "library"
-        library.mkdir()
-        (library / "requests_get.py").write_text(REQUESTS_GET)
+        library.mkdir(exist_ok=True)
+        (library / "bare.py").write_text(BARE_MODULE)
         options = {"url": self._invitations, "user": self._simulator.key, "password": self._simulator.secret}
-        return self.task(requests_get=options)
+        return self.task(bare={**options, "emails": list(emails)})
 
     def uri_loop(self, emails: Sequence[str]) -> list[str]:
         """Invite by hand, without looking first."""
