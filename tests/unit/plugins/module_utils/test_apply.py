@@ -574,6 +574,17 @@ class TestDeleting:
         (outcome,) = absent(cloud, invitation_record())
         assert (outcome.action, outcome.changed, outcome.invitation) == ("failed", False, found(NEW))
 
+    def test_what_was_refused_is_told_although_a_later_look_fails(self, cloud, api):
+        api.delete(1, refusal(404))
+        api.invitations(NEW)
+        api.delete(9, refusal(400, "no"))
+        api.get(9, NEW)
+        api.invitations(answer=refusal(403))
+        (outcome,) = absent(cloud, invitation_record())
+        assert (outcome.action, outcome.changed, outcome.invitation) == ("failed", False, found(NEW))
+        assert outcome.error.reason == "no"
+        assert "not known" not in str(outcome.error)
+
     def test_what_the_list_was_too_late_for_may_be_refused(self, cloud, api):
         api.delete(1, refusal(404))
         api.invitations(NEW)
