@@ -11,15 +11,25 @@ import ipaddress
 import math
 import re
 from datetime import timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ._cloud import is_uuid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import TypeVar
+
+    _Written = TypeVar("_Written")
+    _Checked = TypeVar("_Checked")
 
 _ATOM = r"[^\s@.,;:<>()\[\]\\\"\x00-\x1f\x7f]+"
 _EMAIL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_ATOM}(?:\.{_ATOM})+")
 _DURATION = re.compile(
     r"0|(?=.)(?:(?P<days>\d+)d)?(?:(?P<hours>\d+)h)?(?:(?P<minutes>\d+)m)?(?:(?P<seconds>\d+)s)?", re.ASCII
 )
+
+MISTAKES_IN_MESSAGE = 5
 
 # RFC 5321, 4.5.3.1: a path of 256 octets, less its angle brackets.
 LONGEST_EMAIL = 254
@@ -32,6 +42,25 @@ class OptionError(ValueError):
     """What the user wrote cannot be done; the text names the option and says what it takes."""
 
 
+def each(check: Callable[[_Written], _Checked], values: Iterable[_Written]) -> list[_Checked]:
+    """Check each value of a list.
+
+    :raises OptionError: with what is wrong with all of them, so that whoever wrote them can correct them at once.
+    """
+    checked, mistakes = [], []
+    for value in values:
+        try:
+            checked.append(check(value))
+        except OptionError as error:  # noqa: PERF203
+            mistakes.append(str(error))
+    more = len(mistakes) - MISTAKES_IN_MESSAGE
+    if more > 0:
+        mistakes[MISTAKES_IN_MESSAGE:] = [f"And {more} more."]
+    if mistakes:
+        raise OptionError(" ".join(mistakes))
+    return checked
+
+
 def email(value: str, option: str = "email") -> str:
     """Normalise an email address to what the API stores: without surrounding blanks, in lower case."""
     address = value.strip().lower()
@@ -42,7 +71,7 @@ def email(value: str, option: str = "email") -> str:
 
 def emails(values: list[str]) -> list[str]:
     """Normalise a list of email addresses, without the blank ones."""
-    return [email(value, "emails") for value in values if value.strip()]
+    return each(lambda value: email(value, "emails"), filter(str.strip, values))
 
 
 def uuid(value: str, option: str) -> str:

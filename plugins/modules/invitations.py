@@ -239,20 +239,23 @@ WARNINGS_AT_MOST = 20
 def keep_roster(module: AnsibleModule, cloud: _cloud.Cloud) -> dict[str, Any]:
     """Keep everyone's invitation as the task says, and return the result."""
     options = module.params
-    people = [
-        {**person, "email": _options.email(person["email"] or "", f"invitations[{number}].email")}
-        for number, person in enumerate(options["invitations"] or ())
-    ]
+    people = _options.each(_person, enumerate(options["invitations"] or ()))
     people += [{"email": email} for email in _options.emails(options["emails"] or [])]
     if options["state"] == "absent":
         if options["purge"]:
             raise _options.OptionError("purge: it goes with state=present only.")
         kept = _roster.keep_absent(cloud, [person["email"] for person in people], module.check_mode)
     else:
-        entries = [_roster.Entry.of(person["email"], person, options) for person in people]
+        entries = _options.each(lambda person: _roster.Entry.of(person["email"], person, options), people)
         renew_before = _options.duration(options["renew_before"], "renew_before")
         kept = _roster.keep_present(cloud, entries, renew_before, options["purge"], module.check_mode)
     return result_of_roster(kept, cloud.now(), module._diff)
+
+
+def _person(numbered: tuple[int, dict[str, Any]]) -> dict[str, Any]:
+    """Someone of the roster, with their email checked and normalised."""
+    number, person = numbered
+    return {**person, "email": _options.email(person["email"] or "", f"invitations[{number}].email")}
 
 
 def result_of_roster(kept: _roster.Result, now: datetime, diff: bool) -> dict[str, Any]:

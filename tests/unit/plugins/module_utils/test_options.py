@@ -76,8 +76,15 @@ def test_not_an_email(written):
 
 def test_emails_without_the_blank_ones():
     assert _options.emails(["", f" {ALICE} ", "\t", BOB.upper()]) == [ALICE, BOB]
-    with pytest.raises(OptionError, match=r"^emails: 'bob' is not one email address such as alice@example\.com\."):
-        _options.emails([ALICE, "bob"])
+
+
+@pytest.mark.parametrize(("count", "ending"), [(1, []), (5, []), (6, ["And 1 more."]), (30, ["And 25 more."])])
+def test_five_of_several_mistakes_are_named(count, ending):
+    addresses = [f"person{number}" for number in range(count)]
+    named = [f"emails: {each!r} is not one email address such as alice@example.com." for each in addresses[:5]]
+    with pytest.raises(OptionError) as refused:
+        _options.emails([ALICE, *addresses, BOB])
+    assert str(refused.value) == " ".join(named + ending)
 
 
 @pytest.mark.parametrize("written", [UUID, UUID.upper(), f"  {UUID}\n"])

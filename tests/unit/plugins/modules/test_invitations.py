@@ -210,6 +210,30 @@ def test_what_cannot_be_is_refused_by_name_before_any_request(run, credentials, 
     assert words in answer["msg"]
 
 
+@pytest.mark.parametrize(
+    ("options", "mistakes"),
+    [
+        (
+            {"invitations": [{"email": "b"}, {"email": ALICE}, {"email": ""}], "role": "admin"},
+            ["invitations[0].email: 'b' is not one email address", "invitations[2].email: '' is not one email address"],
+        ),
+        (
+            {"emails": ["bob", ALICE, "carol"], "state": "absent"},
+            ["emails: 'bob' is not one email address", "emails: 'carol' is not one email address"],
+        ),
+        (
+            {"invitations": [{"email": ALICE}, {"email": BOB, "roles": [""]}]},
+            [f"{ALICE}: give exactly one of role and roles", f"{BOB}: roles: an entry is blank"],
+        ),
+    ],
+)
+def test_what_is_wrong_with_several_is_told_at_once(run, credentials, options, mistakes):
+    answer = run(invitations, {**credentials, **options})
+    assert answer["failed"]
+    assert all(mistake in answer["msg"] for mistake in mistakes)
+    assert answer["error"]["reason"] == answer["msg"]
+
+
 def test_someone_listed_twice_with_different_roles_is_refused_before_any_write(run, api, credentials):
     api.roles(*ROLES)
     api.invitations()
