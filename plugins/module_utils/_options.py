@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from ._cloud import is_uuid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from typing import TypeVar
 
     _Written = TypeVar("_Written")
@@ -29,7 +29,7 @@ _DURATION = re.compile(
     r"0|(?=.)(?:(?P<days>\d+)d)?(?:(?P<hours>\d+)h)?(?:(?P<minutes>\d+)m)?(?:(?P<seconds>\d+)s)?", re.ASCII
 )
 
-MISTAKES_IN_MESSAGE = 5
+SENTENCES_IN_MESSAGE = 5
 
 # RFC 5321, 4.5.3.1: a path of 256 octets, less its angle brackets.
 LONGEST_EMAIL = 254
@@ -53,12 +53,15 @@ def each(check: Callable[[_Written], _Checked], values: Iterable[_Written]) -> l
             checked.append(check(value))
         except OptionError as error:  # noqa: PERF203
             mistakes.append(str(error))
-    more = len(mistakes) - MISTAKES_IN_MESSAGE
-    if more > 0:
-        mistakes[MISTAKES_IN_MESSAGE:] = [f"And {more} more."]
     if mistakes:
-        raise OptionError(" ".join(mistakes))
+        raise OptionError(" ".join(bounded(mistakes, SENTENCES_IN_MESSAGE, "And {} more.")))
     return checked
+
+
+def bounded(sentences: Sequence[str], most: int, rest: str) -> list[str]:
+    """The first of many sentences, and one on the ``rest`` where there is any, with their number for ``{}``."""
+    more = len(sentences) - most
+    return [*sentences[:most], rest.format(more)] if more > 0 else list(sentences)
 
 
 def email(value: str, option: str = "email") -> str:

@@ -231,8 +231,6 @@ if TYPE_CHECKING:
 
     from ..module_utils import _client, _cloud
 
-# A failed task's message repeats so many people's failures in full; the rest is in the result.
-FAILURES_IN_MESSAGE = 5
 WARNINGS_AT_MOST = 20
 
 
@@ -267,7 +265,7 @@ def result_of_roster(kept: _roster.Result, now: datetime, diff: bool) -> dict[st
         "changes": [_change(outcome, now) for outcome in outcomes if outcome.step.writes],
         "members": [outcome.step.email for outcome in outcomes if outcome.action == "member"],
         "summary": {action: actions.count(action) for action in (*_plan.ACTIONS, "failed")},
-        "warnings": _bounded(kept.warnings),
+        "warnings": _options.bounded(kept.warnings, WARNINGS_AT_MOST, "{} more warnings are left out."),
     }
     if diff:
         result["diff"] = [
@@ -292,17 +290,10 @@ def _change(outcome: _plan.Outcome, now: datetime) -> dict[str, Any]:
     return change
 
 
-def _bounded(warnings: Sequence[str]) -> list[str]:
-    more = len(warnings) - WARNINGS_AT_MOST
-    return [*warnings[:WARNINGS_AT_MOST], *([f"{more} more warnings are left out."] if more > 0 else [])]
-
-
 def _message(errors: Sequence[_client.ApiError], people: int) -> str:
-    sentences = [f"{len(errors)} of {people} people failed."]
-    sentences += [str(error) for error in errors[:FAILURES_IN_MESSAGE]]
-    if len(errors) > FAILURES_IN_MESSAGE:
-        sentences.append("The rest is in changes.")
-    return " ".join(sentences)
+    failures = [str(error) for error in errors]
+    told = _options.bounded(failures, _options.SENTENCES_IN_MESSAGE, "The rest is in changes.")
+    return " ".join([f"{len(errors)} of {people} people failed.", *told])
 
 
 def main() -> None:
