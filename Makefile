@@ -6,13 +6,13 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 
-# The environment that unit, whole, process and integration run in, where they leave their JUnit reports, and what pytest is
+# The environment that unit, component, e2e and integration run in, where they leave their JUnit reports, and what pytest is
 # to run in each: `make matrix` calls them with others.
 VENV ?= .venv
 REPORTS ?= build/reports
 UNIT ?= tests/unit
-WHOLE ?= tests/whole -m "not extra"
-PROCESS ?= tests/process
+COMPONENT ?= tests/component -m "not extra"
+E2E ?= tests/e2e
 
 PORT ?= 8123
 RATE_LIMIT ?= 10
@@ -120,7 +120,7 @@ LINTERS := ruff mypy yamllint reuse workflows changelog docs-lint ansible-lint
 
 .PHONY: test
 test: venv ## run all of the below, on the newest ansible-core that this machine can run and on the oldest supported
-	@.venv/bin/python tests/tools/run_layers.py oldest $(LINTERS) docs integration molecule galaxy sanity process whole unit
+	@.venv/bin/python tests/tools/run_layers.py oldest $(LINTERS) docs integration molecule galaxy sanity e2e component unit
 
 .PHONY: lint
 lint: $(LINTERS) ## all linters
@@ -176,13 +176,13 @@ test-venv := $(if $(filter .venv,$(VENV)),.venv/installed) $(LINK) $(PYTHONS) bu
 unit: $(test-venv) ## tests of single files, with the coverage of plugins/
 	@$(call run,$(VENV)) pytest --numprocesses=auto $(UNIT) --cov --cov-report=term-missing:skip-covered --junit-xml="$(REPORTS)"/unit.xml
 
-.PHONY: whole
-whole: $(test-venv) ## tests of whole modules against the simulator, in one process
-	@$(call run,$(VENV)) pytest --numprocesses=auto $(WHOLE) --junit-xml="$(REPORTS)"/whole.xml
+.PHONY: component
+component: $(test-venv) ## tests of whole modules against the simulator, in one process
+	@$(call run,$(VENV)) pytest --numprocesses=auto $(COMPONENT) --junit-xml="$(REPORTS)"/component.xml
 
-.PHONY: process
-process: $(test-venv) ## tests that run Ansible against the simulator
-	@$(call run,$(VENV)) pytest --numprocesses=auto $(PROCESS) --junit-xml="$(REPORTS)"/process.xml
+.PHONY: e2e
+e2e: $(test-venv) ## tests that run Ansible against the simulator
+	@$(call run,$(VENV)) pytest --numprocesses=auto $(E2E) --junit-xml="$(REPORTS)"/e2e.xml
 
 # ansible-test keeps the environment from the targets: what they need goes through a file. It also writes shebangs, where a
 # path with a blank cannot stand, hence the link.

@@ -50,13 +50,13 @@ def make(
     session: nox.Session,
     *targets: str,
     unit: str = "tests/unit/plugins",
-    process: str = "tests/process",
+    e2e: str = "tests/e2e",
     **env: str,
 ) -> None:
     """Run make's targets in the session's environment. The simulator's unit tests do not depend on ansible-core."""
     venv = Path(os.path.relpath(session.virtualenv.location))
     reports = Path(os.environ.get("REPORTS", "build/reports"), venv.name)
-    variables = {"VENV": venv, "REPORTS": reports, "UNIT": unit, "WHOLE": "tests/whole", "PROCESS": process}
+    variables = {"VENV": venv, "REPORTS": reports, "UNIT": unit, "COMPONENT": "tests/component", "E2E": e2e}
     arguments = [f"{name}={value}" for name, value in variables.items()]
     session.run("make", *targets, *arguments, env=env, external=True)
 
@@ -71,7 +71,7 @@ def install(session: nox.Session, core: str) -> None:
 def tests(session: nox.Session, core: str) -> None:
     """Run everything that depends on ansible-core."""
     install(session, core)
-    make(session, "unit", "whole", "process", "integration", "sanity")
+    make(session, "unit", "component", "e2e", "integration", "sanity")
     output = session.run(
         "python", "tests/tools/with_simulator.py", "ansible-playbook", "--diff", "examples/demo.yml", silent=True
     )
@@ -90,10 +90,10 @@ def oldest(session: nox.Session, core: str) -> None:
     make(
         session,
         "unit",
-        "process",
+        "e2e",
         "integration",
         unit="tests/unit/plugins/modules tests/unit/plugins/module_utils/test_module.py --cov-fail-under=0",
-        process='tests/process -m "not extra"',
+        e2e='tests/e2e -m "not extra"',
     )
 
 
@@ -113,4 +113,4 @@ def target(session: nox.Session, core: str) -> None:
     session.run("uv", "venv", "--clear", "--python", TARGET_PYTHON, str(venv), external=True)
     python = str(venv.resolve() / "bin/python")
     session.run("uv", "pip", "install", "--python", python, "--requirement", "requirements/target.txt", external=True)
-    make(session, "process", "integration", CLICKHOUSE_CLOUD_TEST_INTERPRETER=python)
+    make(session, "e2e", "integration", CLICKHOUSE_CLOUD_TEST_INTERPRETER=python)

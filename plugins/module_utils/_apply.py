@@ -11,14 +11,14 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from ._api import Desired, Invitation, Member, still_invited
 from ._client import ApiError, backoff
-from ._cloud import Invitation, Member, Wish, still_invited
 from ._plan import Outcome, describe, fits, latest, member_warnings, plan_absent, predict, role_list
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from ._cloud import Cloud
+    from ._api import CloudApi
     from ._plan import Step
 
 # Seconds to wait before each look at what stands. Reads can lag writes by seconds, so one look proves nothing.
@@ -27,7 +27,7 @@ LOOKS_AFTER_A_REFUSAL = (0.0, 2.0)
 LOOKS_AT_A_LATE_LIST = (0.0, 2.0, 4.0)
 
 
-def apply(cloud: Cloud, steps: Iterable[Step]) -> list[Outcome]:
+def apply(cloud: CloudApi, steps: Iterable[Step]) -> list[Outcome]:
     """Carry out the steps. Someone's failure does not stop the others, unless they were bound to fail alike."""
     outcomes: list[Outcome] = []
     last: ApiError | None = None
@@ -56,15 +56,15 @@ def _stops_all(error: ApiError | None, last: ApiError | None) -> bool:
     Where only a write stays without a clear answer, while looks at what it did get through, it may be for whom it is
     meant. Where it is so for two people in a row, it is not.
     """
-    alone = error is not None and error.lost and error.method != "GET"
+    alone = error is not None and error.ambiguous and error.method != "GET"
     return _is_general(error) and (not alone or _is_general(last))
 
 
 def _is_general(error: ApiError | None) -> bool:
     """Whether the key is refused, or the API stays out of reach."""
-    if error is None or error.refused:
+    if error is None or error.rejected:
         return False
-    return error.lost or error.passing or error.status in (None, 401, 403)
+    return error.ambiguous or error.transient or error.status in (None, 401, 403)
 
 
 class _Revocation(NamedTuple):
@@ -79,11 +79,11 @@ class _Revocation(NamedTuple):
     error: ApiError | None
 
 
-def _carry_out(cloud: Cloud, step: Step) -> Outcome:
+def _carry_out(cloud: CloudApi, step: Step) -> Outcome:
     """Revoke, then invite."""
     revoked, left, late, error = _revoke(cloud, step)
     now = cloud.now()
-    if error and (step.wish is None or not error.refused or not all(each.expired(now) for each in left)):
+    if error and (step.wish is None or not error.rejected or not all(each.expired(now) for each in left)):
         if revoked:
             error.add(f"{len(revoked)} of the {len(step.delete)} invitations of {step.email} were revoked")
         return Outcome(step, "failed", bool(revoked), latest(left), error=error)
@@ -105,7 +105,7 @@ def _carry_out(cloud: Cloud, step: Step) -> Outcome:
     return _judge(cloud, step.wish, Outcome(step, step.action if changed else "unchanged", changed, invitation))
 
 
-def _revoke(cloud: Cloud, step: Step) -> _Revocation:
+def _revoke(cloud: CloudApi, step: Step) -> _Revocation:
     """Revoke what a step revokes, in its order, up to a failure that may not be that one invitation's alone.
 
     What has expired and will not go is in nobody's way, and keeps no other one from being revoked.
@@ -119,7 +119,7 @@ def _revoke(cloud: Cloud, step: Step) -> _Revocation:
             ours = cloud.delete(invitation)
         except ApiError as failure:
             error = failure
-            if failure.refused and (step.wish is None or invitation.expired(cloud.now())):
+            if failure.rejected and (step.wish is None or invitation.expired(cloud.now())):
                 continue
             break
         left.remove(invitation)
@@ -129,14 +129,14 @@ def _revoke(cloud: Cloud, step: Step) -> _Revocation:
     return _Revocation(revoked, left, late, error)
 
 
-def _judge(cloud: Cloud, wish: Wish, outcome: Outcome) -> Outcome:
+def _judge(cloud: CloudApi, wish: Desired, outcome: Outcome) -> Outcome:
     """Fail an outcome whose invitation has other roles than wished for."""
     if outcome.invitation is None or fits(wish, outcome.invitation) is not False:
         return outcome
     return outcome._replace(action="failed", error=_other_roles(cloud, wish, outcome.invitation))
 
 
-def _revoke_late(cloud: Cloud, outcomes: Sequence[Outcome], blind: ApiError | None) -> list[Outcome]:
+def _revoke_late(cloud: CloudApi, outcomes: Sequence[Outcome], blind: ApiError | None) -> list[Outcome]:
     """Look again for whom an invitation was gone that the list still had: it was late, and may lack another one.
 
     Where looking fails, or would, as ``blind`` tells, so do they. Revoked by its ID, nothing but the one that was named
@@ -157,7 +157,7 @@ def _revoke_late(cloud: Cloud, outcomes: Sequence[Outcome], blind: ApiError | No
     return [late.get(outcome.step.email, outcome) for outcome in outcomes]
 
 
-def _look_again(cloud: Cloud, late: dict[str, Outcome]) -> None:
+def _look_again(cloud: CloudApi, late: dict[str, Outcome]) -> None:
     """Revoke what turns up for people, and keep what comes of it with what came before.
 
     :raises ApiError: where the list could not be read, or is late still.
@@ -181,12 +181,12 @@ def _look_again(cloud: Cloud, late: dict[str, Outcome]) -> None:
     raise ApiError(sentence, method="GET", path=cloud.path("invitations"), reason="a late list", status=200)
 
 
-def _invite(cloud: Cloud, wish: Wish, gone: Collection[Invitation]) -> Invitation:
+def _invite(cloud: CloudApi, wish: Desired, gone: Collection[Invitation]) -> Invitation:
     """Invite a person once.
 
     What is found after a lost answer counts as ours, unless it is among the ``gone``, which a late read may still show.
 
-    :raises ApiError: if the person could not be invited; ``lost`` if even looking did not tell.
+    :raises ApiError: if the person could not be invited; ``ambiguous`` if even looking did not tell.
     """
     started = time.monotonic()
     tries = 0
@@ -197,7 +197,7 @@ def _invite(cloud: Cloud, wish: Wish, gone: Collection[Invitation]) -> Invitatio
         except ApiError as error:
             failure = error
         tries += 1
-        lost = lost or failure.lost
+        lost = lost or failure.ambiguous
         if not lost:
             raise failure
         try:
@@ -208,13 +208,13 @@ def _invite(cloud: Cloud, wish: Wish, gone: Collection[Invitation]) -> Invitatio
             return found
         wait = backoff(tries)
         in_time = time.monotonic() - started + wait <= cloud.client.settings.retry_timeout
-        if not (failure.lost and failure.passing and in_time):
+        if not (failure.ambiguous and failure.transient and in_time):
             raise _not_known(failure, wish.email)
         cloud.client.sleep(wait)
         cloud.client.retries += 1
 
 
-def _invite_either_way(cloud: Cloud, wish: Wish, gone: Collection[Invitation]) -> Invitation:
+def _invite_either_way(cloud: CloudApi, wish: Desired, gone: Collection[Invitation]) -> Invitation:
     """Invite by the IDs of roles and, where that is refused, by the older ``role``: an organization may take only that.
 
     :raises ApiError: as ``_invite`` does, of the first way where both are refused.
@@ -227,16 +227,16 @@ def _invite_either_way(cloud: Cloud, wish: Wish, gone: Collection[Invitation]) -
         try:
             return _invite(cloud, wish._replace(assigned_roles=None), gone)
         except ApiError as error:
-            raise (refusal if error.refused else error) from None
+            raise (refusal if error.rejected else error) from None
 
 
 def _not_known(error: ApiError, email: str) -> ApiError:
-    error.lost = True
+    error.ambiguous = True
     error.add(f"whether {email} was invited is not known: run this again, it looks first")
     return error
 
 
-def _look_for(cloud: Cloud, email: str, gone: Collection[Invitation], waits: Iterable[float]) -> Invitation | None:
+def _look_for(cloud: CloudApi, email: str, gone: Collection[Invitation], waits: Iterable[float]) -> Invitation | None:
     """Look, more than once, whether a live invitation has turned up."""
     for invitations in _looks(cloud, waits):
         found = _live(cloud, invitations, email, gone)
@@ -245,7 +245,7 @@ def _look_for(cloud: Cloud, email: str, gone: Collection[Invitation], waits: Ite
     return None
 
 
-def _looks(cloud: Cloud, waits: Iterable[float]) -> Iterator[list[Invitation]]:
+def _looks(cloud: CloudApi, waits: Iterable[float]) -> Iterator[list[Invitation]]:
     """Yield who is invited, listed anew after each wait in seconds."""
     for wait in waits:
         if wait:
@@ -253,10 +253,10 @@ def _looks(cloud: Cloud, waits: Iterable[float]) -> Iterator[list[Invitation]]:
         yield cloud.invitations()
 
 
-def _put_back(cloud: Cloud, failed: Outcome, error: ApiError, before: Invitation) -> Outcome:
+def _put_back(cloud: CloudApi, failed: Outcome, error: ApiError, before: Invitation) -> Outcome:
     """Invite someone anew as before, whose live invitation was revoked to make room for one that was then refused."""
     step = failed.step
-    if error.refused and step.wish:
+    if error.rejected and step.wish:
         failed = _reconsider(cloud, [failed])[0]._replace(reconsidered=True)
         if failed.error is None or failed.invitation:
             return failed
@@ -267,14 +267,14 @@ def _put_back(cloud: Cloud, failed: Outcome, error: ApiError, before: Invitation
         except ApiError as again:
             error, failed = again, failed._replace(error=again)
     earlier = f"the earlier invitation of {before.email}, with {describe(before)},"
-    if error.lost or error.method == "GET":
+    if error.ambiguous or error.method == "GET":
         error.add(f"{earlier} was revoked")
         return failed
-    role = before.role if fits(Wish(before.email, before.role), before) else None
+    role = before.role if fits(Desired(before.email, before.role), before) else None
     try:
-        invitation = _invite_either_way(cloud, Wish(before.email, role, before.assigned_roles), step.delete)
+        invitation = _invite_either_way(cloud, Desired(before.email, role, before.assigned_roles), step.delete)
     except ApiError as again:
-        if again.lost:
+        if again.ambiguous:
             error.add(f"{earlier} was revoked, and whether it could be put back is not known")
         else:
             error.add(f"{before.email} has no invitation now: {earlier} was revoked and could not be put back")
@@ -285,7 +285,7 @@ def _put_back(cloud: Cloud, failed: Outcome, error: ApiError, before: Invitation
     return failed._replace(invitation=invitation)
 
 
-def _reconsider(cloud: Cloud, outcomes: Sequence[Outcome]) -> list[Outcome]:
+def _reconsider(cloud: CloudApi, outcomes: Sequence[Outcome]) -> list[Outcome]:
     """Look who has been invited or has joined meanwhile, although the invitation was refused: that is as asked for."""
     refused = [outcome.step for outcome in outcomes if _is_refusal(outcome)]
     found = _look_meanwhile(cloud, refused) if refused else {}
@@ -297,10 +297,10 @@ def _reconsider(cloud: Cloud, outcomes: Sequence[Outcome]) -> list[Outcome]:
 def _is_refusal(outcome: Outcome) -> bool:
     error = outcome.error
     settled = outcome.reconsidered or outcome.invitation is not None
-    return error is not None and error.refused and error.method == "POST" and not settled
+    return error is not None and error.rejected and error.method == "POST" and not settled
 
 
-def _look_meanwhile(cloud: Cloud, steps: Sequence[Step]) -> dict[str, Invitation | Member]:
+def _look_meanwhile(cloud: CloudApi, steps: Sequence[Step]) -> dict[str, Invitation | Member]:
     found: dict[str, Invitation | Member] = {}
     # Where looking fails: what was refused stays refused, and the refusal says more than this.
     with contextlib.suppress(ApiError):
@@ -333,14 +333,14 @@ def _settle(outcome: Outcome, found: Invitation | Member | None) -> Outcome:
 
 
 def _live(
-    cloud: Cloud, invitations: Iterable[Invitation], email: str, gone: Collection[Invitation]
+    cloud: CloudApi, invitations: Iterable[Invitation], email: str, gone: Collection[Invitation]
 ) -> Invitation | None:
     now = cloud.now()
     ids = {invitation.id for invitation in gone}
     return latest(each for each in invitations if each.email == email and each.id not in ids and not each.expired(now))
 
 
-def _other_roles(cloud: Cloud, wish: Wish, invitation: Invitation) -> ApiError:
+def _other_roles(cloud: CloudApi, wish: Desired, invitation: Invitation) -> ApiError:
     """The error for an invitation that the API, or someone else at the same moment, gave other roles than asked for."""
     sentence = (
         f"{wish.email} was invited with other roles ({describe(invitation)}) than asked for ({describe(wish)});"
@@ -356,11 +356,11 @@ def _not_attempted(stopped: ApiError) -> ApiError:
     return replace(stopped, sentence=sentence, reason=reason)
 
 
-def _explain_moved(cloud: Cloud, outcomes: Iterable[Outcome], blind: ApiError | None) -> None:
+def _explain_moved(cloud: CloudApi, outcomes: Iterable[Outcome], blind: ApiError | None) -> None:
     """Say what to use where the API refuses ``role``, as it does once an organization has moved to custom roles."""
     wished = [(outcome.step.wish, outcome.error) for outcome in outcomes]
     errors = [error for wish, error in wished if error and wish and wish.role and not wish.assigned_roles]
-    moved = [error for error in errors if error.refused and "custom role" in error.reason.lower()]
+    moved = [error for error in errors if error.rejected and "custom role" in error.reason.lower()]
     choice = ""
     if moved and not blind:
         with contextlib.suppress(ApiError):

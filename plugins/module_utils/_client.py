@@ -67,7 +67,7 @@ class ApiError(Exception):
     """A call that did not succeed; as text, one sentence for the person at the terminal.
 
     ``status`` is the HTTP status, or None where no answer came; ``reason`` the API's own words, or the fault's.
-    ``lost``: the call may have been carried out all the same. ``passing``: it may work in a moment.
+    ``ambiguous``: the call may have been carried out all the same. ``transient``: it may work in a moment.
     ``wait``: the seconds that the API asked to wait, where it did. ``repeated``: an earlier try of this call was lost.
     """
 
@@ -77,8 +77,8 @@ class ApiError(Exception):
     path: str | None = None
     status: int | None = None
     request_id: str | None = None
-    lost: bool = False
-    passing: bool = False
+    ambiguous: bool = False
+    transient: bool = False
     wait: float | None = None
     repeated: bool = False
 
@@ -90,7 +90,7 @@ class ApiError(Exception):
         return f"{self.sentence}."
 
     @property
-    def refused(self) -> bool:
+    def rejected(self) -> bool:
         """The API understood this one request and would not carry it out; others may well succeed."""
         return self.status is not None and 400 <= self.status < 500 and self.status not in (401, 403, 429)
 
@@ -138,8 +138,8 @@ class Client:
             except ApiError as error:
                 tries += 1
                 error.repeated = lost
-                lost = lost or error.lost
-                if not error.passing or (method == "POST" and error.lost):
+                lost = lost or error.ambiguous
+                if not error.transient or (method == "POST" and error.ambiguous):
                     raise
                 wait = error.wait or backoff(tries)
                 spent = time.monotonic() - started
@@ -179,10 +179,10 @@ class Client:
         # requests raises TypeError for some addresses of proxies.
         except (DeadlinePassed, OSError, TypeError, ValueError, urllib3.exceptions.HTTPError) as error:
             # Most runs need no words for failures, nor the time to compile them.
-            from . import _faults  # noqa: PLC0415
+            from . import _errors  # noqa: PLC0415
 
             self._session.close()
-            raise _faults.no_answer(error, self.settings, purpose, method, path) from error
+            raise _errors.no_answer(error, self.settings, purpose, method, path) from error
         self.server_time = http_date(response.headers.get("Date"))
         envelope = _parse(content)
         told = envelope if isinstance(envelope, dict) else {}
@@ -190,9 +190,9 @@ class Client:
         if 200 <= response.status_code < 300 and answers and not told.get("error"):
             return told.get("result")
 
-        from . import _faults  # noqa: PLC0415
+        from . import _errors  # noqa: PLC0415
 
-        raise _faults.no_success(response, told, self.settings, purpose, method, path)
+        raise _errors.no_success(response, told, self.settings, purpose, method, path)
 
 
 def requests_version() -> tuple[int, ...]:

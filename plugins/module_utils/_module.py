@@ -20,7 +20,7 @@ from urllib.request import getproxies
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.parameters import remove_values
 
-from . import _client, _cloud, _options
+from . import _api, _client, _options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -60,7 +60,7 @@ def create_module(options: Mapping[str, Any], **constraints: object) -> AnsibleM
     return AnsibleModule(argument_spec={**COMMON_OPTIONS, **options}, supports_check_mode=True, **constraints)
 
 
-def run(module: AnsibleModule, task: Callable[[AnsibleModule, _cloud.Cloud], dict[str, Any]]) -> None:
+def run(module: AnsibleModule, task: Callable[[AnsibleModule, _api.CloudApi], dict[str, Any]]) -> None:
     """Run a task and end the module with what it returns, or with its failure."""
     # What is loaded stays. As it ends, Python would search all of it for garbage, 15 ms of every run.
     gc.freeze()
@@ -69,7 +69,7 @@ def run(module: AnsibleModule, task: Callable[[AnsibleModule, _cloud.Cloud], dic
     try:
         settings, organization_id = _settings(module)
         client = _client.Client(settings)
-        result = task(module, _cloud.Cloud(client, organization_id))
+        result = task(module, _api.CloudApi(client, organization_id))
     except _options.OptionError as error:
         result = {"failed": True, "msg": str(error), "error": _fault(str(error))}
     except _client.ApiError as error:

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ._cloud import is_uuid
+from ._api import is_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

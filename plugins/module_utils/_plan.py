@@ -10,15 +10,15 @@ from collections import defaultdict
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ._api import Invitation, Member, Role, is_uuid, parse_timestamp
 from ._client import printable
-from ._cloud import Invitation, Member, Role, is_uuid, parse_timestamp
 from ._options import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from ._api import Desired, Holder
     from ._client import ApiError
-    from ._cloud import Holder, Wish
 
 ACTIONS = ("created", "unchanged", "replaced", "renewed", "deleted", "absent", "member", "expired")
 
@@ -35,7 +35,7 @@ class Step(NamedTuple):
 
     email: str
     action: str
-    wish: Wish | None = None
+    wish: Desired | None = None
     delete: tuple[Invitation, ...] = ()
     before: Invitation | None = None
     invitation: Invitation | None = None
@@ -95,7 +95,7 @@ def predict(step: Step) -> Outcome:
 
 
 def plan_present(
-    wishes: Iterable[Wish],
+    wishes: Iterable[Desired],
     invitations: Iterable[Invitation],
     members: Iterable[Member],
     renew_before: timedelta | None,
@@ -152,12 +152,12 @@ def confirm_roles(step: Step, roles: Sequence[Role]) -> Step:
     return _inviting(step, wish._replace(assigned_roles=resolve_roles(names, roles, f"{step.email}: roles")))
 
 
-def fold(wishes: Iterable[Wish]) -> list[Wish]:
+def fold(wishes: Iterable[Desired]) -> list[Desired]:
     """Drop repetitions, keeping the order.
 
     :raises OptionError: if someone is listed with different roles.
     """
-    folded: dict[str, Wish] = {}
+    folded: dict[str, Desired] = {}
     for wish in wishes:
         first = folded.setdefault(wish.email, wish)
         if first != wish:
@@ -176,7 +176,7 @@ def seen_roles(ids: Iterable[str], invitations: Iterable[Invitation]) -> list[Ro
     return list(roles.values())
 
 
-def fits(wish: Wish, holder: Holder) -> bool | None:
+def fits(wish: Desired, holder: Holder) -> bool | None:
     """Whether someone has the roles wished for; None where that cannot be told.
 
     Once an organization has moved to custom roles, the API freezes ``role`` at what it was and assigns by
@@ -196,7 +196,7 @@ def fits(wish: Wish, holder: Holder) -> bool | None:
     return False if assigned is None and holder.role else None
 
 
-def member_warnings(wish: Wish, member: Member) -> tuple[str, ...]:
+def member_warnings(wish: Desired, member: Member) -> tuple[str, ...]:
     """What to say of someone who has joined with other roles than those wished for."""
     if fits(wish, member) is not False:
         return ()
@@ -223,7 +223,7 @@ def latest(invitations: Iterable[Invitation]) -> Invitation | None:
 
 
 def _plan_person(
-    wish: Wish, theirs: Sequence[Invitation], member: Member | None, renew_before: timedelta | None, now: datetime
+    wish: Desired, theirs: Sequence[Invitation], member: Member | None, renew_before: timedelta | None, now: datetime
 ) -> Step:
     live = [invitation for invitation in theirs if not invitation.expired(now)]
     if not live:
@@ -269,7 +269,7 @@ def _making_room(
     return Step(email, action, delete=delete, before=before, warnings=warnings)
 
 
-def _inviting(step: Step, wish: Wish) -> Step:
+def _inviting(step: Step, wish: Desired) -> Step:
     """The step with an invitation as wished at its end."""
     return step._replace(wish=wish, invitation=Invitation(wish.email, wish.role, wish.assigned_roles))
 
@@ -296,7 +296,7 @@ def _is_due(invitation: Invitation, renew_before: timedelta | None, now: datetim
     return False, (warning,)
 
 
-def _unclear_roles(wish: Wish, invitation: Invitation) -> str:
+def _unclear_roles(wish: Desired, invitation: Invitation) -> str:
     return (
         f"The roles of the invitation of {wish.email} ({describe(invitation)}) cannot be compared with those asked for"
         f" ({describe(wish)}), so it is left as it is; name roles as the organization knows them, or revoke it first."

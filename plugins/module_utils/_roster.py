@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import _options, _plan
-from ._cloud import Wish, is_uuid
+from ._api import Desired, is_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import timedelta
 
-    from ._cloud import Cloud, Role
+    from ._api import CloudApi, Role
 
 
 class Entry(NamedTuple):
@@ -46,7 +46,7 @@ class Result(NamedTuple):
 
 
 def keep_present(
-    cloud: Cloud, entries: Sequence[Entry], renew_before: timedelta | None, purge: bool, check_mode: bool
+    cloud: CloudApi, entries: Sequence[Entry], renew_before: timedelta | None, purge: bool, check_mode: bool
 ) -> Result:
     """Have everyone invited; with ``purge``, nobody else.
 
@@ -67,7 +67,7 @@ def keep_present(
     for entry in entries:
         if entry.roles and entry.roles not in resolved:
             resolved[entry.roles] = _plan.resolve_roles(entry.roles, known, f"{entry.email}: roles")
-    wishes = _plan.fold(Wish(entry.email, entry.role, resolved.get(entry.roles)) for entry in entries)
+    wishes = _plan.fold(Desired(entry.email, entry.role, resolved.get(entry.roles)) for entry in entries)
     warnings: list[str] = []
     steps = _plan.plan_present(wishes, invitations, (), renew_before, now)
     if any(step.invites_a_newcomer for step in steps):
@@ -86,7 +86,7 @@ def keep_present(
     return _carry_through(cloud, steps, warnings, check_mode)
 
 
-def keep_absent(cloud: Cloud, emails: Iterable[str], check_mode: bool) -> Result:
+def keep_absent(cloud: CloudApi, emails: Iterable[str], check_mode: bool) -> Result:
     """Have none of these people invited.
 
     :raises ApiError: where the organization could not be read.
@@ -94,7 +94,7 @@ def keep_absent(cloud: Cloud, emails: Iterable[str], check_mode: bool) -> Result
     return _carry_through(cloud, _plan.plan_absent(emails, cloud.invitations()), [], check_mode)
 
 
-def keep_absent_by_id(cloud: Cloud, invitation_id: str, check_mode: bool) -> Result:
+def keep_absent_by_id(cloud: CloudApi, invitation_id: str, check_mode: bool) -> Result:
     """Have this one invitation revoked, whoever it is for.
 
     :raises ApiError: where it could not be read.
@@ -104,7 +104,7 @@ def keep_absent_by_id(cloud: Cloud, invitation_id: str, check_mode: bool) -> Res
     return _carry_through(cloud, [step._replace(by_id=True) for step in steps], [], check_mode)
 
 
-def _carry_through(cloud: Cloud, steps: Sequence[_plan.Step], warnings: list[str], check_mode: bool) -> Result:
+def _carry_through(cloud: CloudApi, steps: Sequence[_plan.Step], warnings: list[str], check_mode: bool) -> Result:
     if check_mode or not any(step.writes for step in steps):
         outcomes = [_plan.predict(step) for step in steps]
     else:

@@ -249,10 +249,10 @@ if TYPE_CHECKING:
 
     from ansible.module_utils.basic import AnsibleModule
 
-    from ..module_utils import _cloud
+    from ..module_utils import _api
 
 
-def keep_invitation(module: AnsibleModule, cloud: _cloud.Cloud) -> dict[str, Any]:
+def keep_invitation(module: AnsibleModule, cloud: _api.CloudApi) -> dict[str, Any]:
     """Keep one invitation as the task says, and return the result."""
     options = module.params
     if options["state"] == "absent" and options["invitation_id"] is not None:

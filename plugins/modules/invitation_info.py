@@ -209,10 +209,10 @@ if TYPE_CHECKING:
 
     from ansible.module_utils.basic import AnsibleModule
 
-    from ..module_utils import _cloud
+    from ..module_utils import _api
 
 
-def look_up(module: AnsibleModule, cloud: _cloud.Cloud) -> dict[str, Any]:
+def look_up(module: AnsibleModule, cloud: _api.CloudApi) -> dict[str, Any]:
     """Read what the task asks for, and return the result."""
     options = module.params
     wanted = None if options["emails"] is None else set(_options.emails(options["emails"]))
@@ -226,8 +226,8 @@ def look_up(module: AnsibleModule, cloud: _cloud.Cloud) -> dict[str, Any]:
 
 
 def result_of_look(
-    invitations: Iterable[_cloud.Invitation],
-    members: Iterable[_cloud.Member] | None,
+    invitations: Iterable[_api.Invitation],
+    members: Iterable[_api.Member] | None,
     wanted: Collection[str] | None,
     status: str,
     now: datetime,

@@ -229,12 +229,12 @@ if TYPE_CHECKING:
 
     from ansible.module_utils.basic import AnsibleModule
 
-    from ..module_utils import _client, _cloud
+    from ..module_utils import _api, _client
 
 WARNINGS_AT_MOST = 20
 
 
-def keep_roster(module: AnsibleModule, cloud: _cloud.Cloud) -> dict[str, Any]:
+def keep_roster(module: AnsibleModule, cloud: _api.CloudApi) -> dict[str, Any]:
     """Keep everyone's invitation as the task says, and return the result."""
     options = module.params
     people = _options.each(_person, enumerate(options["invitations"] or ()))

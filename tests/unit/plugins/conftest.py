@@ -17,8 +17,8 @@ from ansible.module_utils import basic
 from ansible.module_utils.common import warnings
 from ansible.module_utils.common.parameters import PASS_VARS
 from ansible_collections.clickhouse.cloud.plugins.module_utils import _apply, _client
+from ansible_collections.clickhouse.cloud.plugins.module_utils._api import CloudApi
 from ansible_collections.clickhouse.cloud.plugins.module_utils._client import Client, Settings
-from ansible_collections.clickhouse.cloud.plugins.module_utils._cloud import Cloud
 
 from .records import KEY, ORGANIZATION, SECRET
 from .scripted import Api, Clock
@@ -96,7 +96,7 @@ def client(api, settings):  # noqa: ARG001
 
 @pytest.fixture
 def cloud(client):
-    return Cloud(client, ORGANIZATION)
+    return CloudApi(client, ORGANIZATION)
 
 
 def _text_of(warning):

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.clickhouse.cloud.plugins.module_utils._api import CloudApi, Desired, Invitation
 from ansible_collections.clickhouse.cloud.plugins.module_utils._apply import apply
 from ansible_collections.clickhouse.cloud.plugins.module_utils._client import Client
-from ansible_collections.clickhouse.cloud.plugins.module_utils._cloud import Cloud, Invitation, Wish
 from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import plan_absent, plan_present
 
 from ..records import (
@@ -31,7 +31,7 @@ from ..records import (
 )
 from ..scripted import Answer, lost, refusal, result
 
-WISH = Wish(ALICE, None, (DEVELOPER,))
+WISH = Desired(ALICE, None, (DEVELOPER,))
 NEW = invitation_record(number=9)
 
 
@@ -124,7 +124,7 @@ class TestALostAnswer:
         looks(api)
         (outcome,) = present(cloud)
         assert (outcome.action, outcome.changed) == ("failed", False)
-        assert outcome.error.lost
+        assert outcome.error.ambiguous
         assert "whether alice@example.com was invited is not known" in str(outcome.error)
 
     def test_an_unreadable_success_is_not_sent_again(self, cloud, api):
@@ -137,12 +137,12 @@ class TestALostAnswer:
         api.create(lost(), ALICE, roles=[DEVELOPER])
         api.invitations(answer=refusal(401))
         (outcome,) = present(cloud)
-        assert outcome.error.lost
+        assert outcome.error.ambiguous
         assert outcome.error.status == 401
         assert "whether alice@example.com was invited is not known" in str(outcome.error)
 
     def test_it_gives_up_in_time(self, api, settings):
-        cloud = Cloud(Client(settings._replace(retry_timeout=10)), ORGANIZATION)
+        cloud = CloudApi(Client(settings._replace(retry_timeout=10)), ORGANIZATION)
         for _time in range(2):
             api.create(lost(), ALICE, roles=[DEVELOPER])
             looks(api)
@@ -273,7 +273,7 @@ class TestPuttingBack:
         assert (outcome.action, outcome.error.reason) == ("failed", "seat limit reached")
         assert "was put back" in str(outcome.error)
 
-    OLDER = Wish(ALICE, "developer", (DEVELOPER,))
+    OLDER = Desired(ALICE, "developer", (DEVELOPER,))
 
     def test_by_the_older_role_where_ids_are_refused(self, cloud, api):
         old = invitation_record(roles=[ADMIN], role="admin")
@@ -316,7 +316,7 @@ class TestPuttingBack:
         api.create(Answer(200, b"<html>"), ALICE, role="developer")
         looks(api)
         (outcome,) = present(cloud, self.OLD, wishes=[self.OLDER])
-        assert (outcome.action, outcome.error.lost) == ("failed", True)
+        assert (outcome.action, outcome.error.ambiguous) == ("failed", True)
         assert "whether alice@example.com was invited is not known" in str(outcome.error)
 
     def test_with_the_same_roles_is_what_was_asked_for(self, cloud, api):
@@ -362,7 +362,7 @@ class TestPuttingBack:
         api.create(refusal(400, "no"), ALICE, role="admin")
         back = invitation_record(roles=None, number=8)
         api.create(back, ALICE, role="developer")
-        (outcome,) = present(cloud, invitation_record(roles=None), wishes=[Wish(ALICE, "admin")])
+        (outcome,) = present(cloud, invitation_record(roles=None), wishes=[Desired(ALICE, "admin")])
         assert outcome.invitation == found(back)
 
     def test_that_is_refused_leaves_the_person_with_none(self, cloud, api):
@@ -513,7 +513,7 @@ class TestDeleting:
 
     @pytest.mark.parametrize("status", [401, 429])
     def test_whether_there_is_another_one_is_not_known_where_looking_is_no_use(self, api, settings, status):
-        cloud = Cloud(Client(settings._replace(retry_timeout=0.1)), ORGANIZATION)
+        cloud = CloudApi(Client(settings._replace(retry_timeout=0.1)), ORGANIZATION)
         api.delete(1, refusal(404))
         api.delete(2, refusal(status))
         outcomes = absent(cloud, invitation_record(), invitation_record(BOB, number=2), emails=(ALICE, BOB))
@@ -704,7 +704,7 @@ class TestARoster:
         assert [outcome.invitation for outcome in outcomes] == list(map(found, records))
 
     def test_stops_at_an_api_that_stays_down(self, api, settings, wishes):
-        cloud = Cloud(Client(settings._replace(retry_timeout=0.1)), ORGANIZATION)
+        cloud = CloudApi(Client(settings._replace(retry_timeout=0.1)), ORGANIZATION)
         api.create(refusal(503), ALICE, roles=[DEVELOPER])
         api.invitations(answer=refusal(503))
         outcomes = present(cloud, wishes=wishes)
@@ -712,7 +712,7 @@ class TestARoster:
         assert [outcome.error.status for outcome in outcomes] == [503] * 3
 
     def test_stops_at_an_api_that_stays_down_for_writes(self, api, settings, wishes):
-        cloud = Cloud(Client(settings._replace(retry_timeout=1)), ORGANIZATION)
+        cloud = CloudApi(Client(settings._replace(retry_timeout=1)), ORGANIZATION)
         for email in (ALICE, BOB):
             api.create(refusal(503), email, roles=[DEVELOPER])
             looks(api)
@@ -721,7 +721,7 @@ class TestARoster:
         assert last.error.reason == "not attempted after: the API's own words"
 
     def test_goes_on_where_the_api_stays_down_for_one(self, api, settings, wishes):
-        cloud = Cloud(Client(settings._replace(retry_timeout=1)), ORGANIZATION)
+        cloud = CloudApi(Client(settings._replace(retry_timeout=1)), ORGANIZATION)
         api.create(refusal(500), ALICE, roles=[DEVELOPER])
         looks(api)
         api.create(invitation_record(BOB, number=2), BOB, roles=[DEVELOPER])
@@ -730,7 +730,7 @@ class TestARoster:
         assert [outcome.action for outcome in present(cloud, wishes=wishes)] == ["failed", "created", "failed"]
 
     def test_an_api_that_stays_down_is_not_asked_about_refusals(self, api, settings, wishes):
-        cloud = Cloud(Client(settings._replace(retry_timeout=1)), ORGANIZATION)
+        cloud = CloudApi(Client(settings._replace(retry_timeout=1)), ORGANIZATION)
         api.create(refusal(400, "no"), ALICE, roles=[DEVELOPER])
         api.create(refusal(429, headers={"X-RateLimit-Reset": "60"}), BOB, roles=[DEVELOPER])
         outcomes = present(cloud, wishes=wishes)
@@ -773,7 +773,7 @@ def test_roles_that_cannot_be_compared_are_taken(cloud, api):
 
 class TestAMovedOrganization:
     MOVED = "Organization has migrated to Custom Roles. Use 'assignedRoleIds' instead of 'role'."
-    BY_ROLE = (Wish(ALICE, "developer"),)
+    BY_ROLE = (Desired(ALICE, "developer"),)
 
     def test_is_told_what_to_use(self, cloud, api):
         api.create(refusal(400, self.MOVED), ALICE, role="developer")
@@ -805,10 +805,10 @@ class TestAMovedOrganization:
 
     @pytest.mark.parametrize("status", [401, 429])
     def test_without_asking_where_the_key_is_refused_or_the_limit_is_reached(self, api, settings, status):
-        cloud = Cloud(Client(settings._replace(retry_timeout=0.1)), ORGANIZATION)
+        cloud = CloudApi(Client(settings._replace(retry_timeout=0.1)), ORGANIZATION)
         api.create(refusal(400, self.MOVED), ALICE, role="developer")
         api.create(refusal(status), BOB, role="developer")
-        outcomes = present(cloud, wishes=(Wish(ALICE, "developer"), Wish(BOB, "developer")))
+        outcomes = present(cloud, wishes=(Desired(ALICE, "developer"), Desired(BOB, "developer")))
         assert [outcome.error.status for outcome in outcomes] == [400, status]
         assert str(outcomes[0].error).endswith("custom roles: use roles instead of role.")
 
@@ -816,7 +816,7 @@ class TestAMovedOrganization:
     def test_but_not_whoever_was_invited_by_ids_already(self, cloud, api, role):
         api.create(refusal(400, "unknown custom role"), ALICE, roles=[DEVELOPER])
         reconsiders(api)
-        (outcome,) = present(cloud, wishes=[Wish(ALICE, role, (DEVELOPER,))])
+        (outcome,) = present(cloud, wishes=[Desired(ALICE, role, (DEVELOPER,))])
         assert "use roles instead" not in str(outcome.error)
 
 

@@ -16,7 +16,7 @@ import requests
 import urllib3
 from ansible_collections.clickhouse.cloud.plugins.module_utils import _client
 from ansible_collections.clickhouse.cloud.plugins.module_utils._client import ApiError, Client, backoff
-from ansible_collections.clickhouse.cloud.plugins.module_utils._faults import wait_asked
+from ansible_collections.clickhouse.cloud.plugins.module_utils._errors import wait_asked
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -66,7 +66,7 @@ class TestSuccess:
         body = {"status": 500, "requestId": "5", "result": [], "error": "shard timed out"}
         script(method, Answer(200, json.dumps(body).encode()))
         error = fail(client, method)
-        assert (error.lost, error.reason) == (True, "shard timed out")
+        assert (error.ambiguous, error.reason) == (True, "shard timed out")
 
 
 HOSTILE = {
@@ -101,8 +101,8 @@ class TestHostileBodies:
             "method": "GET",
             "path": PATH,
         }
-        assert error.lost
-        assert not error.passing
+        assert error.ambiguous
+        assert not error.transient
 
     @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 429, 500, 502, 999])
     def test_with_failure(self, settings, script, body, status):
@@ -170,8 +170,8 @@ def test_every_status_says_in_one_sentence_what_to_do(settings, script, status, 
         "method": "GET",
         "path": PATH,
     }
-    assert (error.lost, error.passing) == (may_be_done, may_pass)
-    assert error.refused == (status in (400, 404, 409, 424))
+    assert (error.ambiguous, error.transient) == (may_be_done, may_pass)
+    assert error.rejected == (status in (400, 404, 409, 424))
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ class TestRetrying:
     @pytest.mark.parametrize("fault", [*map(refusal, PASSING), lost()], ids=str)
     def test_posting_is_not_where_it_may_have_arrived(self, client, script, clock, fault):
         script("POST", fault)
-        assert fail(client, "POST").lost
+        assert fail(client, "POST").ambiguous
         assert clock.slept == []
 
     @pytest.mark.parametrize(
@@ -421,8 +421,8 @@ class TestTheSizeOfAnAnswer:
             "Could not do the thing: the answer cannot be read (the answer is longer than 3 MiB);"
             " check api_url and any proxy on the way."
         )
-        assert error.lost
-        assert not error.passing
+        assert error.ambiguous
+        assert not error.transient
 
     def test_is_what_was_announced(self, client, script):
         whole = result([1])
@@ -526,7 +526,7 @@ def test_every_fault_says_in_one_sentence_what_to_do(settings, script, fault, wo
     script("GET", fault)
     error = fail(Client(settings._replace(retry_timeout=0.1)))
     assert str(error).startswith(f"Could not do the thing: {words}")
-    assert (error.lost, error.passing, error.status) == (may_be_done, may_pass, None)
+    assert (error.ambiguous, error.transient, error.status) == (may_be_done, may_pass, None)
     assert error.reason
 
 

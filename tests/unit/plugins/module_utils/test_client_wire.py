@@ -16,7 +16,7 @@ import time
 import pytest
 import trustme
 from ansible_collections.clickhouse.cloud.plugins.module_utils._client import ApiError, Client
-from whole.listener import Listener
+from component.listener import Listener
 
 BODY = b'{"result": 1}'
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
@@ -106,14 +106,14 @@ def test_an_answer_that_drips_has_to_be_whole_in_time(connect, at_once, dripped)
         f"Could not do the thing: no whole answer from 127.0.0.1:{wire.port} within 0.3 s;"
         " raise api_timeout or run again later."
     )
-    assert error.lost
+    assert error.ambiguous
 
 
 def test_an_answer_that_does_not_come(connect):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         error = fail(connect(listener.getsockname()[1], timeout=0.1), "POST")
     assert "no whole answer from 127.0.0.1:" in str(error)
-    assert error.lost
+    assert error.ambiguous
 
 
 def test_the_timer_is_put_back(connect):
@@ -179,7 +179,7 @@ def test_nonsense_that_came_as_a_whole_is_not_asked_for_again(connect, answer):
 def test_a_broken_answer_to_a_post_is_lost(connect):
     with Wire([[b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + BODY]]) as wire:
         error = fail(connect(wire.port, retry_timeout=5), "POST")
-    assert error.lost
+    assert error.ambiguous
     assert f"the connection to 127.0.0.1:{wire.port} broke (" in str(error)
 
 
@@ -192,7 +192,7 @@ def test_a_body_without_end(connect, monkeypatch):
 def test_a_refused_connection(connect, unused_port):
     error = fail(connect(unused_port), "POST")
     assert f"127.0.0.1:{unused_port} refused the connection; check api_url" in str(error)
-    assert not error.lost
+    assert not error.ambiguous
 
 
 def test_no_such_host(connect, monkeypatch):
@@ -202,8 +202,8 @@ def test_no_such_host(connect, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     error = fail(connect(443, "https", "api.nowhere.example.com"), "POST")
     assert "there is no host api.nowhere.example.com:443 that can be found ([Errno -2] Name or" in str(error)
-    assert not error.lost
-    assert not error.passing
+    assert not error.ambiguous
+    assert not error.transient
 
 
 def test_proxies_are_not_asked_about_this_host(connect, environment, unused_port):
@@ -250,7 +250,7 @@ class TestTls:
         assert f"the certificate of localhost:{wire.port} is not trusted (" in str(error)
         assert "name the CA bundle to trust in ca_path or, where" in str(error)
         assert "set validate_certs to false" in str(error)
-        assert (error.lost, error.passing) == (False, False)
+        assert (error.ambiguous, error.transient) == (False, False)
         assert wire.requests in ([], [b""])
 
     def test_nor_is_one_for_another_host(self, connect, context, bundle):
@@ -272,7 +272,7 @@ class TestTls:
         with Wire([[b"HTTP/1.1 400 Bad Request\r\n\r\n"]]) as wire:
             error = fail(connect(wire.port, "https", "localhost"))
         assert f"no secure connection to localhost:{wire.port} (" in str(error)
-        assert not error.passing
+        assert not error.transient
 
     @pytest.mark.parametrize("content", [None, "", "no certificate"])
     def test_a_bundle_that_cannot_be_read(self, connect, context, tmp_path, content):
@@ -282,4 +282,4 @@ class TestTls:
         with Wire([[WHOLE]], context=context) as wire:
             error = fail(connect(wire.port, "https", "localhost", verify=str(path)))
         assert "check api_url, ca_path and the variable REQUESTS_CA_BUNDLE" in str(error)
-        assert not error.passing
+        assert not error.transient

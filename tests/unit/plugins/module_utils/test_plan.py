@@ -6,11 +6,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from ansible_collections.clickhouse.cloud.plugins.module_utils._cloud import (
+from ansible_collections.clickhouse.cloud.plugins.module_utils._api import (
+    Desired,
     Invitation,
     Member,
     Role,
-    Wish,
 )
 from ansible_collections.clickhouse.cloud.plugins.module_utils._options import OptionError
 from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
@@ -47,7 +47,7 @@ NEVER = None
 
 
 def wish(*roles, role=None, email=ALICE):
-    return Wish(email, role, roles or None)
+    return Desired(email, role, roles or None)
 
 
 def invited(*roles, role="developer", email=ALICE, number=1, age=DAY, left=6 * DAY):
@@ -380,7 +380,7 @@ DIFFS = {
     "replaced by role": ([invited()], wish(role="admin"), {"role": "developer"}, {"role": "admin"}),
     "replaced, ID alone known": (
         [invited(ADMIN)],
-        Wish(ALICE, None, (Role(uid(9)),)),
+        Desired(ALICE, None, (Role(uid(9)),)),
         {"roles": ["Admin"]},
         {"roles": [uid(9)]},
     ),
@@ -470,12 +470,12 @@ CONFIRMED = {
     "nothing to do": ([invited(DEVELOPER)], wish(role="developer"), AT_EXPIRY, False),
     "expired": ([late(DEVELOPER)], wish(role="admin"), AT_EXPIRY, True),
     "expired, without assigned roles": ([late()], wish(role="admin"), AT_EXPIRY, False),
-    "expired, for a role that was not seen": ([late()], Wish(ALICE, None, (Role(ADMIN.id),)), AT_EXPIRY, False),
+    "expired, for a role that was not seen": ([late()], Desired(ALICE, None, (Role(ADMIN.id),)), AT_EXPIRY, False),
     "older role for an assigned one": ([invited(DEVELOPER)], wish(role="admin"), AT_EXPIRY, True),
     "older role for an older role": ([invited()], wish(role="admin"), AT_EXPIRY, False),
     "older role, renewed as it was": ([invited(ADMIN, left=HOUR)], wish(role="admin"), DAY, True),
     "a role that was seen": ([invited(DEVELOPER)], wish(ADMIN), AT_EXPIRY, True),
-    "a role that was not": ([invited(DEVELOPER)], Wish(ALICE, None, (Role(ADMIN.id),)), AT_EXPIRY, True),
+    "a role that was not": ([invited(DEVELOPER)], Desired(ALICE, None, (Role(ADMIN.id),)), AT_EXPIRY, True),
     "renewed as it was": ([invited(ADMIN, left=HOUR)], wish(ADMIN), DAY, True),
 }
 
@@ -488,7 +488,7 @@ def test_nothing_live_is_revoked_for_roles_that_may_not_be_there(found, wished, 
     assert (confirmed.delete, confirmed.action) == (step.delete, step.action)
     if asked:
         assert "role" not in {**confirmed.diff()["before"], **confirmed.diff()["after"]}
-        assert confirmed.wish == Wish(ALICE, wished.role, (ADMIN,))
+        assert confirmed.wish == Desired(ALICE, wished.role, (ADMIN,))
         assert confirmed.invitation == Invitation(ALICE, wished.role, (ADMIN,))
 
 
@@ -507,7 +507,7 @@ def test_an_expired_one_is_sent_anew_with_the_older_role_where_it_stands_for_no_
 
 def test_a_renewed_invitation_keeps_the_roles_that_are_known_to_be_there():
     (step,) = plan_present([wish(role="developer")], [invited(DEVELOPER, left=HOUR)], [], DAY, NOW)
-    assert step.wish == Wish(ALICE, "developer", (DEVELOPER,))
+    assert step.wish == Desired(ALICE, "developer", (DEVELOPER,))
 
 
 @pytest.mark.parametrize(
@@ -527,7 +527,7 @@ def test_a_renewed_invitation_keeps_the_roles_that_are_known_to_be_there():
             ),
         ),
         (
-            Wish(ALICE, None, (Role(uid(7)),)),
+            Desired(ALICE, None, (Role(uid(7)),)),
             [ADMIN],
             f"{ALICE}: roles: the organization has no role {uid(7)!r}; its roles are: Admin.",
         ),
@@ -581,7 +581,7 @@ class TestFold:
         (invited(role="admin"), "admin"),
         (silent(role="admin"), "admin"),
         (invited(role=None), "no role"),
-        (Wish(ALICE, None, (Role(uid(9)),)), uid(9)),
+        (Desired(ALICE, None, (Role(uid(9)),)), uid(9)),
         (wish(Role(uid(9), "Night\x1b[31m\nshift")), "Night [31m shift"),
     ],
 )

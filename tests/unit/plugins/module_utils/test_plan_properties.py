@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from ansible_collections.clickhouse.cloud.plugins.module_utils._cloud import Invitation, Member, Wish
+from ansible_collections.clickhouse.cloud.plugins.module_utils._api import Desired, Invitation, Member
 from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
     fits,
     plan_absent,
@@ -27,7 +27,7 @@ role_sets = st.lists(st.sampled_from(ROLES), min_size=1, max_size=3, unique=True
 older_roles = st.sampled_from(["admin", "developer"])
 moments = st.none() | st.integers(-10 * 24, 10 * 24).map(lambda hours: timestamp(NOW + timedelta(hours=hours)))
 
-wishes = st.builds(Wish, people, older_roles) | st.builds(Wish, people, st.none(), role_sets)
+wishes = st.builds(Desired, people, older_roles) | st.builds(Desired, people, st.none(), role_sets)
 rosters = st.lists(wishes, max_size=4, unique_by=lambda wish: wish.email)
 invitations = st.lists(
     st.builds(

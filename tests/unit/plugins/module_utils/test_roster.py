@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from ansible_collections.clickhouse.cloud.plugins.module_utils._cloud import Invitation, Member, Role
+from ansible_collections.clickhouse.cloud.plugins.module_utils._api import Invitation, Member, Role
 from ansible_collections.clickhouse.cloud.plugins.module_utils._options import OptionError
 from ansible_collections.clickhouse.cloud.plugins.module_utils._roster import (
     Entry,

@@ -16,9 +16,9 @@ from unittest import mock
 
 from ansible.module_utils import basic
 from ansible.module_utils.common import warnings
+from component.documented import MODULES, check_documented
+from component.servers import token
 from hypothesis import HealthCheck, settings
-from whole.documented import MODULES, check_documented
-from whole.servers import token
 
 ERROR_FIELDS = {"status", "reason", "request_id", "method", "path"}
 

@@ -6,16 +6,16 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from ansible_collections.clickhouse.cloud.plugins.module_utils import _cloud
-from ansible_collections.clickhouse.cloud.plugins.module_utils._client import ApiError, Client
-from ansible_collections.clickhouse.cloud.plugins.module_utils._cloud import (
-    Cloud,
+from ansible_collections.clickhouse.cloud.plugins.module_utils import _api
+from ansible_collections.clickhouse.cloud.plugins.module_utils._api import (
+    CloudApi,
+    Desired,
     Invitation,
     Member,
     Role,
-    Wish,
     parse_timestamp,
 )
+from ansible_collections.clickhouse.cloud.plugins.module_utils._client import ApiError, Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -314,19 +314,19 @@ class TestGettingOne:
 class TestCreating:
     def test_with_roles(self, cloud, api):
         api.create(invitation_record(ALICE.upper()), ALICE, roles=[BILLING, ADMIN])
-        assert cloud.create(Wish(ALICE, assigned_roles=(BILLING, ADMIN))).email == ALICE
+        assert cloud.create(Desired(ALICE, assigned_roles=(BILLING, ADMIN))).email == ALICE
 
     def test_with_the_older_role(self, cloud, api):
         api.create(invitation_record(), ALICE, role="admin")
-        assert cloud.create(Wish(ALICE, "admin")).id == uid(1)
+        assert cloud.create(Desired(ALICE, "admin")).id == uid(1)
 
     @pytest.mark.parametrize("answer", [None, [], {}, invitation_record(BOB), without(invitation_record(), "id")])
     def test_an_unreadable_success_leaves_it_open(self, cloud, api, answer):
         api.create(result(answer), ALICE, role="admin")
         with pytest.raises(ApiError, match="unexpected content") as failure:
-            cloud.create(Wish(ALICE, "admin"))
-        assert failure.value.lost
-        assert not failure.value.passing
+            cloud.create(Desired(ALICE, "admin"))
+        assert failure.value.ambiguous
+        assert not failure.value.transient
 
 
 class TestDeleting:
@@ -399,7 +399,7 @@ class TestDeleting:
             cloud.delete(self.invitation)
 
     def test_gone_after_the_last_try_was_lost_may_have_been_ours(self, api, settings):
-        cloud = Cloud(Client(settings._replace(retry_timeout=0.1)), ORGANIZATION)
+        cloud = CloudApi(Client(settings._replace(retry_timeout=0.1)), ORGANIZATION)
         api.delete(1, refusal(504))
         api.get(1, refusal(404))
         api.invitations()
@@ -433,7 +433,7 @@ class TestDeleting:
 
 class TestTheOrganization:
     def test_is_asked_for_once(self, client, api):
-        cloud = Cloud(client, None)
+        cloud = CloudApi(client, None)
         api.expect("GET", "/v1/organizations", result([{"id": ORGANIZATION.upper()}]))
         api.invitations()
         api.members()
@@ -453,7 +453,7 @@ class TestTheOrganization:
     def test_has_to_be_one(self, client, api, answer, count):
         api.expect("GET", "/v1/organizations", result(answer))
         with pytest.raises(ApiError, match=rf"\({count} organizations instead of one\).*; set organization_id\.$"):
-            Cloud(client, None).invitations()
+            CloudApi(client, None).invitations()
 
 
 def test_the_time_is_the_apis(cloud, api):
@@ -502,8 +502,8 @@ NEARLY = st.fixed_dictionaries(
         ("GET", "/members", lambda cloud: cloud.members()),
         ("GET", "/roles", lambda cloud: cloud.roles()),
         ("GET", f"/invitations/{uid(1)}", lambda cloud: cloud.invitation(uid(1))),
-        ("GET", "/v1/organizations", lambda cloud: Cloud(cloud.client, None).path()),
-        ("POST", "/invitations", lambda cloud: cloud.create(Wish(ALICE, "admin"))),
+        ("GET", "/v1/organizations", lambda cloud: CloudApi(cloud.client, None).path()),
+        ("POST", "/invitations", lambda cloud: cloud.create(Desired(ALICE, "admin"))),
     ],
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -520,7 +520,7 @@ def test_whatever_comes_is_a_value_or_a_failure(cloud, api, method, path, read, 
         if isinstance(each, Invitation):
             each.lifetime()
             shown = each.as_result(NOW)
-            assert _cloud.is_uuid(shown["id"])
+            assert _api.is_uuid(shown["id"])
         elif isinstance(each, Member):
             shown = each.as_result()
         else:

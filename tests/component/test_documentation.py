@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from whole.documented import check_documented, returned, schema
+from component.documented import check_documented, returned, schema
 
 ANN, BOB = "ann@example.com", "bob@example.com"
 ROOT = Path(__file__).resolve().parents[2]

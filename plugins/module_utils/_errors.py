@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 MANAGE_PERMISSION = "control-plane:organization:manage"
 
-PASSING_STATUSES = frozenset({500, 502, 503, 504})
+TRANSIENT_STATUSES = frozenset({500, 502, 503, 504})
 
 
 def no_answer(error: BaseException, settings: Settings, purpose: str, method: str, path: str) -> ApiError:
@@ -40,8 +40,8 @@ def no_answer(error: BaseException, settings: Settings, purpose: str, method: st
         method=method,
         path=path,
         reason=fault.reason,
-        lost=fault.lost,
-        passing=fault.passing,
+        ambiguous=fault.ambiguous,
+        transient=fault.transient,
     )
 
 
@@ -62,8 +62,8 @@ def no_success(
         reason=reason,
         status=status,
         request_id=request_id,
-        lost=not 400 <= status < 500,
-        passing=status == 429 or status in PASSING_STATUSES,
+        ambiguous=not 400 <= status < 500,
+        transient=status == 429 or status in TRANSIENT_STATUSES,
         wait=asked,
     )
 
@@ -120,8 +120,8 @@ class Fault(NamedTuple):
 
     what: str
     advice: str
-    lost: bool = True
-    passing: bool = True
+    ambiguous: bool = True
+    transient: bool = True
     reason: str = ""
 
 
@@ -142,18 +142,18 @@ def _diagnose(error: BaseException, settings: Settings) -> Fault:
             Fault(
                 f"the certificate of {host} is not trusted ({reason})",
                 "name the CA bundle to trust in ca_path or, where that risk is understood, set validate_certs to false",
-                lost=False,
-                passing=False,
+                ambiguous=False,
+                transient=False,
             ),
         ),
-        ((requests.exceptions.ConnectTimeout,), Fault(slow, "raise api_timeout or run again later", lost=False)),
+        ((requests.exceptions.ConnectTimeout,), Fault(slow, "raise api_timeout or run again later", ambiguous=False)),
         ((requests.exceptions.Timeout, DeadlinePassed), Fault(slow, "raise api_timeout or run again later")),
         (
             (requests.exceptions.ProxyError,),
             Fault(
                 f"the proxy did not let it through ({reason})",
                 "check the proxy variables where the module runs",
-                passing="Tunnel connection failed: 4" not in reason,
+                transient="Tunnel connection failed: 4" not in reason,
             ),
         ),
         (
@@ -161,11 +161,11 @@ def _diagnose(error: BaseException, settings: Settings) -> Fault:
             Fault(
                 f"there is no host {host} that can be found ({reason})",
                 "check api_url and the name service where the module runs",
-                lost=False,
-                passing=not unknown_host,
+                ambiguous=False,
+                transient=not unknown_host,
             ),
         ),
-        ((ConnectionRefusedError,), Fault(f"{host} refused the connection", check_address, lost=False)),
+        ((ConnectionRefusedError,), Fault(f"{host} refused the connection", check_address, ambiguous=False)),
         (
             (
                 requests.exceptions.InvalidURL,
@@ -173,20 +173,20 @@ def _diagnose(error: BaseException, settings: Settings) -> Fault:
                 requests.exceptions.InvalidSchema,
                 urllib3.exceptions.LocationParseError,
             ),
-            Fault(f"the address cannot be used ({reason})", check_address, lost=False, passing=False),
+            Fault(f"the address cannot be used ({reason})", check_address, ambiguous=False, transient=False),
         ),
         (
             (requests.exceptions.ContentDecodingError, requests.exceptions.InvalidHeader),
-            Fault(f"the answer cannot be read ({reason})", check_address, passing=False),
+            Fault(f"the answer cannot be read ({reason})", check_address, transient=False),
         ),
         (
             (urllib3.exceptions.NewConnectionError,),
-            Fault(f"no connection to {host} ({reason})", "check the network where the module runs", lost=False),
+            Fault(f"no connection to {host} ({reason})", "check the network where the module runs", ambiguous=False),
         ),
         ((ssl.SSLEOFError, ssl.SSLZeroReturnError), broken),
-        ((ssl.SSLError,), Fault(f"no secure connection to {host} ({reason})", check_trust, passing=False)),
+        ((ssl.SSLError,), Fault(f"no secure connection to {host} ({reason})", check_trust, transient=False)),
         ((requests.exceptions.RequestException, urllib3.exceptions.HTTPError), broken),
-        ((BaseException,), Fault(f"the request could not be made ({reason})", check_trust, passing=False)),
+        ((BaseException,), Fault(f"the request could not be made ({reason})", check_trust, transient=False)),
     )
     fault = next(fault for kinds, fault in faults if any(isinstance(cause, kinds) for cause in causes))
     return fault._replace(reason=reason)

@@ -12,9 +12,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import pytest
+from component.harness import assert_no_email_twice
+from component.honesty import check_honest, ids
 from simulator.faults import BODIES
-from whole.harness import assert_no_email_twice
-from whole.honesty import check_honest, ids
 
 ANN, BOB, CAT, DAN = (f"{name}@example.com" for name in ("ann", "bob", "cat", "dan"))
 INVITATION_ID = "the ID of Ann's invitation"

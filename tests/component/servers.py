@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import quote, quote_plus
 
-from whole.listener import Listener
+from component.listener import Listener
 
 ODD = {
     "plain": "hush-hush-4711",

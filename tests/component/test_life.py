@@ -9,7 +9,7 @@ import itertools
 import json
 
 import pytest
-from whole.harness import calls, emails_to, held
+from component.harness import calls, emails_to, held
 
 ANN = "ann@example.com"
 HOUR = 3600.0

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from component.harness import assert_no_email_twice, examples, refused_by_the_server, settle
+from component.honesty import check_honest
+from component.worlds import wishes, worlds
 from hypothesis import given
 from hypothesis import strategies as st
 from simulator.faults import BODIES, LISTS, OPERATIONS, WRITES
-from whole.harness import assert_no_email_twice, examples, refused_by_the_server, settle
-from whole.honesty import check_honest
-from whole.worlds import wishes, worlds
 
 
 class Order(NamedTuple):

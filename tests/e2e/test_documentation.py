@@ -17,9 +17,9 @@ import pytest
 import trustme
 import yaml
 from ansible_collections.clickhouse.cloud.plugins.module_utils import _apply, _client, _plan
-from process import runs
+from component.harness import Runner, SkippingClock, run_module
+from e2e import runs
 from simulator import Simulator
-from whole.harness import Runner, SkippingClock, run_module
 
 # It takes long, and is about the pages more than about ansible-core.
 pytestmark = pytest.mark.extra

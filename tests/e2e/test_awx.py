@@ -16,9 +16,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
+from e2e import runs
 from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from process import runs
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = ROOT / "examples/awx"

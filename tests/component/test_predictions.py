@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 
+from component.harness import examples, refused_by_the_server
+from component.honesty import check_honest
+from component.worlds import wishes, worlds
 from hypothesis import given
-from whole.harness import examples, refused_by_the_server
-from whole.honesty import check_honest
-from whole.worlds import wishes, worlds
 
 
 def predicted_part(result):

@@ -7,8 +7,8 @@ import os
 
 import pytest
 from ansible_collections.clickhouse.cloud.plugins.module_utils import _apply, _client
+from component.harness import Runner, SkippingClock
 from simulator import Simulator
-from whole.harness import Runner, SkippingClock
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,8 @@ import itertools
 import json
 
 import pytest
-from process.runs import play, run
-from whole.servers import SHAPES, Hostile, Proxy, Recorder, credentials_in, spellings
+from component.servers import SHAPES, Hostile, Proxy, Recorder, credentials_in, spellings
+from e2e.runs import play, run
 
 INFO = "clickhouse.cloud.invitation_info"
 ROSTER = "clickhouse.cloud.invitations"

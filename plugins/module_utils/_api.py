@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ._client import Client
 
     # Whoever has roles, or is to have them.
-    Holder = Union["Wish", "Invitation", "Member"]
+    Holder = Union["Desired", "Invitation", "Member"]
 
     _Record = TypeVar("_Record")
 
@@ -43,7 +43,7 @@ class Role(NamedTuple):
         return {"role_id": self.id, "role_name": self.name, "role_type": self.type}
 
 
-class Wish(NamedTuple):
+class Desired(NamedTuple):
     """The roles that someone is to have: ``assigned_roles`` or, where there are none, the older ``role``."""
 
     email: str
@@ -99,7 +99,7 @@ class Member(NamedTuple):
         return {**self._asdict(), "assigned_roles": _roles_as_result(self)}
 
 
-class Cloud:
+class CloudApi:
     """One organization of ClickHouse Cloud. What calls the API raises ApiError where that does not succeed."""
 
     def __init__(self, client: Client, organization_id: str | None) -> None:
@@ -148,10 +148,10 @@ class Cloud:
             raise _unreadable(purpose, "GET", path)
         return invitation
 
-    def create(self, wish: Wish) -> Invitation:
+    def create(self, wish: Desired) -> Invitation:
         """Invite a person. Each success is an email to them.
 
-        An error that is ``lost`` leaves open whether the person was invited.
+        An error that is ``ambiguous`` leaves open whether the person was invited.
         """
         path = self.path("invitations")
         purpose = f"invite {wish.email}"
@@ -168,7 +168,7 @@ class Cloud:
         try:
             self.client.call(f"revoke the invitation of {invitation.email}", "DELETE", path)
         except ApiError as error:
-            may_be_ours = error.lost or error.repeated
+            may_be_ours = error.ambiguous or error.repeated
             if not self._is_gone(invitation, error):
                 if may_be_ours:
                     error.add(still_invited(invitation.email))
@@ -184,9 +184,9 @@ class Cloud:
         if error.status == 404 and error.request_id:
             return True
         try:
-            return (error.refused or error.lost) and self.invitation(str(invitation.id)) is None
+            return (error.rejected or error.ambiguous) and self.invitation(str(invitation.id)) is None
         except ApiError as blind:
-            if error.refused or blind.refused:
+            if error.rejected or blind.rejected:
                 return False
             blind.add(still_invited(invitation.email))
             raise blind from error
@@ -251,7 +251,7 @@ def _unreadable(purpose: str, method: str, path: str, reason: str = "unexpected 
     """Make the error for a right envelope around a wrong result. What was asked for may have been done."""
     what = f"the answer is not one of ClickHouse Cloud's ({reason})"
     sentence = f"Could not {purpose}: {what}; check api_url and any proxy on the way"
-    return ApiError(sentence, method=method, path=path, reason=reason, status=200, lost=True)
+    return ApiError(sentence, method=method, path=path, reason=reason, status=200, ambiguous=True)
 
 
 def _text(value: object) -> str | None:

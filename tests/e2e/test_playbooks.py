@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from process import runs
+from e2e import runs
 
 extra = pytest.mark.extra
 

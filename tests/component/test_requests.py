@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from whole.harness import calls
+from component.harness import calls
 
 ANN = "ann@example.com"
 PEOPLE = [f"person{number}@example.com" for number in range(40)]

@@ -10,8 +10,8 @@ import os
 
 import pytest
 from ansible.module_utils.common.parameters import PASS_VARS
-from whole.harness import run_module
-from whole.servers import SHAPES, Hostile, spellings
+from component.harness import run_module
+from component.servers import SHAPES, Hostile, spellings
 
 VARIABLES = {"api_key": "CLICKHOUSE_CLOUD_API_KEY", "api_secret": "CLICKHOUSE_TOKEN_SECRET"}
 

@@ -10,9 +10,9 @@ import json
 
 import pytest
 import trustme
-from process.runs import play, started
+from component.servers import Proxy, Recorder, token
+from e2e.runs import play, started
 from simulator import Simulator
-from whole.servers import Proxy, Recorder, token
 
 # What they try, requests decides, whatever ansible-core it runs under.
 pytestmark = pytest.mark.extra
