@@ -15,7 +15,7 @@ ANN = "ann@example.com"
 HOUR = 3600.0
 DAY = 24 * HOUR
 
-ERAS = ["custom_roles_available", "legacy", "migrated_refuses", "migrated_frozen"]
+ERAS = ["custom_roles_available", "legacy", "migrated_rejects", "migrated_frozen"]
 TIMESTAMPS = ["milliseconds", "offset", "nanoseconds", "missing", "garbage"]
 
 
@@ -232,7 +232,7 @@ def test_a_replacement_that_cannot_be_undone_says_what_was(run, simulator):
 # --- renewed ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("beside", ["allow", "refuse"])
+@pytest.mark.parametrize("beside", ["allow", "reject"])
 def test_an_expired_invitation_counts_as_none(run, simulator, beside):
     simulator.configure(second_beside_expired=beside)
     run.present()
@@ -254,7 +254,7 @@ def test_an_expired_invitation_keeps_nobody_from_being_invited(run, simulator):
 
 
 def test_an_expired_invitation_is_renewed_by_the_older_role_where_the_organization_takes_it_no_more(run, simulator):
-    simulator.configure(organization_era="migrated_refuses")
+    simulator.configure(organization_era="migrated_rejects")
     simulator.invite(ANN, role_names=["Developer"], expired=True)
     assert run.present(role="developer")["action"] == "renewed"
     assert [role["roleName"] for role in simulator.invitations[-1]["assignedRoles"]] == ["Developer"]
@@ -358,7 +358,7 @@ def test_time_that_cannot_be_read_has_not_passed(run, simulator, timestamps):
 
 
 def test_an_organization_that_moved_to_custom_roles_says_what_to_use(run, simulator):
-    simulator.configure(organization_era="migrated_refuses")
+    simulator.configure(organization_era="migrated_rejects")
     simulator.add_role("Night shift")
     result = run.present(role="developer")
     assert result["failed"]
@@ -369,7 +369,7 @@ def test_an_organization_that_moved_to_custom_roles_says_what_to_use(run, simula
 
 
 def test_an_organization_that_moved_still_replaces_by_the_older_role(run, simulator):
-    simulator.configure(organization_era="migrated_refuses")
+    simulator.configure(organization_era="migrated_rejects")
     simulator.invite(ANN, role_names=["Developer"])
     results = [run.present(role="admin") for _time in range(3)]
     assert [result["action"] for result in results] == ["replaced", "unchanged", "unchanged"]
@@ -378,7 +378,7 @@ def test_an_organization_that_moved_still_replaces_by_the_older_role(run, simula
 
 
 def test_only_what_makes_room_is_sent_in_another_way_than_asked_for(run, simulator):
-    simulator.configure(organization_era="migrated_refuses")
+    simulator.configure(organization_era="migrated_rejects")
     simulator.invite(ANN, role_names=["Developer"])
     result = run.roster(ANN, "bob@example.com", role="admin")
     assert [change["action"] for change in result["changes"]] == ["replaced", "failed"]
@@ -386,13 +386,13 @@ def test_only_what_makes_room_is_sent_in_another_way_than_asked_for(run, simulat
 
 
 def test_an_organization_that_moved_still_renews_by_the_older_role(run, simulator):
-    simulator.configure(organization_era="migrated_refuses")
+    simulator.configure(organization_era="migrated_rejects")
     simulator.invite(ANN, role_names=["Developer"], expires_in=HOUR)
     assert run.present(role="developer", renew_before="1d")["action"] == "renewed"
     assert emails_to(simulator) == 1
 
 
-@pytest.mark.parametrize("era", ["migrated_refuses", "custom_roles_available"])
+@pytest.mark.parametrize("era", ["migrated_rejects", "custom_roles_available"])
 def test_nothing_is_revoked_for_a_role_that_is_not_there(run, simulator, era):
     simulator.configure(organization_era=era)
     there = simulator.invite(ANN, role_names=["Admin"])

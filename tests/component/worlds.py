@@ -59,12 +59,12 @@ held_roles = some(ROLES, min_size=1, max_size=2)
 settings = st.fixed_dictionaries(
     {
         "organization_era": st.sampled_from(
-            ["custom_roles_available", "legacy", "migrated_refuses", "migrated_frozen"]
+            ["custom_roles_available", "legacy", "migrated_rejects", "migrated_frozen"]
         ),
         "timestamps": st.sampled_from(["milliseconds", "milliseconds", "offset", "nanoseconds", "missing", "garbage"]),
-        "second_invitation": st.sampled_from(["refuse", "allow"]),
+        "second_invitation": st.sampled_from(["reject", "allow"]),
         "second_invitation_status": st.sampled_from([409, 400]),
-        "second_beside_expired": st.sampled_from(["allow", "refuse"]),
+        "second_beside_expired": st.sampled_from(["allow", "reject"]),
         "member_invitation_status": st.sampled_from([409, 400]),
         "list_expired": st.booleans(),
         "members_forbidden": st.booleans(),

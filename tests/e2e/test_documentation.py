@@ -574,7 +574,7 @@ SAYS = {
         "status", parameters={"status": 400, "body": "envelope"}
     ),
     "this organization has moved to custom roles: use roles instead of role": lambda be: be.configure_and_invite(
-        {"organization_era": "migrated_refuses"}
+        {"organization_era": "migrated_rejects"}
     ),
     "... was invited with other roles (...) than asked for (...)": lambda be: be.invited_by_someone_else_meanwhile(),
     "ClickHouse Cloud's rate limit for the API key is reached, wait ... s (429, ...)": lambda be: be.fault_and_list(

@@ -13,7 +13,7 @@ import math
 from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from .cloud import Cloud, Refusal
+from .cloud import Cloud, Rejection
 from .faults import JSON, envelope
 
 # Set by the server on a request that was admitted once, and is carried out late.
@@ -43,12 +43,12 @@ def create_app(cloud: Cloud, key: str, secret: str) -> Flask:
         cloud.check_permission(endpoint.rpartition(".")[2])
         return None
 
-    @app.errorhandler(Refusal)
-    def refuse(refusal: Refusal) -> Response:
-        return _failure(refusal.status, refusal.words)
+    @app.errorhandler(Rejection)
+    def reject(rejection: Rejection) -> Response:
+        return _failure(rejection.status, rejection.words)
 
     @app.errorhandler(HTTPException)
-    def refuse_http(error: HTTPException) -> Response:
+    def reject_http(error: HTTPException) -> Response:
         status = error.code or 500
         response = _failure(status, error.name.upper().replace(" ", "_"))
         if "Allow" in error.get_response().headers:
@@ -118,7 +118,7 @@ def _body() -> object:
     try:
         return parse_json(request.get_data())
     except ValueError:
-        raise Refusal(400, "The body is not valid JSON") from None
+        raise Rejection(400, "The body is not valid JSON") from None
 
 
 def _is_authorized(header: str, key: str, secret: str) -> bool:

@@ -39,8 +39,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Refusal(Exception):
-    """The organization refuses a call: an HTTP status and the words of the error."""
+class Rejection(Exception):
+    """The organization rejects a call: an HTTP status and the words of the error."""
 
     def __init__(self, status: int, words: str = "") -> None:
         self.status = status
@@ -326,22 +326,22 @@ class Cloud:
         return None
 
     def check_permission(self, operation: str | None) -> None:
-        """Refuses what the settings forbid the key."""
+        """Rejects what the settings forbid the key."""
         settings = self._settings
         if (
             settings.forbidden
             or (settings.members_forbidden and operation == "list_members")
             or (settings.roles_forbidden and operation == "list_roles")
         ):
-            raise Refusal(403, f"The API key lacks the permission {PERMISSION}")
+            raise Rejection(403, f"The API key lacks the permission {PERMISSION}")
 
     @staticmethod
     def check_organization(organization_id: str) -> None:
-        """Refuses an ID that is none, and every organization but the key's own."""
+        """Rejects an ID that is none, and every organization but the key's own."""
         _uuid("organization", organization_id)
         # The API answers so, without an ID, for a foreign one.
         if organization_id.lower() != ORGANIZATION_ID:
-            raise Refusal(404)
+            raise Rejection(404)
 
     @_locked
     def list_invitations(self) -> list[str]:
@@ -360,19 +360,19 @@ class Cloud:
         _uuid("invitation", invitation_id)
         invitation = self._read().invitations.get(invitation_id.lower())
         if invitation is None or not self._shows(invitation):
-            raise Refusal(404, invitation_id)
+            raise Rejection(404, invitation_id)
         return self._text(invitation)
 
     @_locked
     def create_invitation(self, body: object) -> str:
         """Invites somebody, sends the email, and gives the JSON text of the invitation."""
         if not isinstance(body, dict):
-            raise Refusal(400, "The body must be an object")
+            raise Rejection(400, "The body must be an object")
         email = body.get("email")
         if not isinstance(email, str) or not is_email(email):
-            raise Refusal(400, "email must be an email address")
+            raise Rejection(400, "email must be an email address")
         role, role_ids = self._wanted_roles(body)
-        self._refuse_known(email)
+        self._reject_known(email)
         now = time.time()
         invitation = self._new_invitation(email, role, role_ids, now, now + self._settings.invitation_lifetime)
         self._write(self._people.with_invitations([invitation]))
@@ -386,7 +386,7 @@ class Cloud:
         _uuid("invitation", invitation_id)
         invitation = self._people.invitations.get(invitation_id.lower())
         if invitation is None or not self._shows(invitation):
-            raise Refusal(404, invitation_id)
+            raise Rejection(404, invitation_id)
         self._write(self._people.without_invitations(lambda other: other is invitation))
 
     @_locked
@@ -492,36 +492,36 @@ class Cloud:
         """``role`` and role IDs of a request, of which exactly one is given."""
         era = self._settings.organization_era
         if "role" in body and "assignedRoleIds" in body:
-            raise Refusal(400, "Only one of role and assignedRoleIds can be given")
+            raise Rejection(400, "Only one of role and assignedRoleIds can be given")
         if "role" in body:
             if body["role"] not in ("admin", "developer"):
-                raise Refusal(400, "role must be one of admin, developer")
-            if era == "migrated_refuses":
-                raise Refusal(400, MIGRATED)
+                raise Rejection(400, "role must be one of admin, developer")
+            if era == "migrated_rejects":
+                raise Rejection(400, MIGRATED)
             return body["role"], ()
         ids = body.get("assignedRoleIds")
         if not isinstance(ids, list) or not ids or not all(isinstance(i, str) for i in ids):
-            raise Refusal(400, "One of role and assignedRoleIds must be given")
+            raise Rejection(400, "One of role and assignedRoleIds must be given")
         if era == "legacy":
-            raise Refusal(400, "Custom roles are not available to this organization")
+            raise Rejection(400, "Custom roles are not available to this organization")
         for role_id in ids:
             if role_id.lower() not in self._roles:
-                raise Refusal(400, f"Invalid role id {role_id}")
+                raise Rejection(400, f"Invalid role id {role_id}")
         return None, tuple(dict.fromkeys(role_id.lower() for role_id in ids))
 
-    def _refuse_known(self, email: str) -> None:
-        """Refuses a person who has joined or, as the settings say, is invited already."""
+    def _reject_known(self, email: str) -> None:
+        """Rejects a person who has joined or, as the settings say, is invited already."""
         settings = self._settings
         if self._people.member(email):
-            raise Refusal(
+            raise Rejection(
                 settings.member_invitation_status,
                 "The user is already a member of the organization",
             )
         theirs = [i for i in self._people.invitations.values() if i.is_to(email)]
-        if (settings.second_invitation == "refuse" and any(not i.expired for i in theirs)) or (
-            settings.second_beside_expired == "refuse" and any(i.expired for i in theirs)
+        if (settings.second_invitation == "reject" and any(not i.expired for i in theirs)) or (
+            settings.second_beside_expired == "reject" and any(i.expired for i in theirs)
         ):
-            raise Refusal(
+            raise Rejection(
                 settings.second_invitation_status,
                 "An invitation for this email already exists",
             )
@@ -603,7 +603,7 @@ def _email(value: object) -> str:
 
 def _uuid(what: str, value: str) -> None:
     if not _UUID.fullmatch(value):
-        raise Refusal(400, f"Invalid {what} id {value}")
+        raise Rejection(400, f"Invalid {what} id {value}")
 
 
 @functools.cache

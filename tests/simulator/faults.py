@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar, Protocol
 
-from .cloud import Cloud, Refusal
+from .cloud import Cloud, Rejection
 from .settings import is_seconds
 
 OPERATIONS = (
@@ -447,7 +447,7 @@ class Race(Fault):
     """Somebody else acts at this very call, ``before`` or ``after`` it is carried out.
 
     ``action`` is ``accept``, ``delete``, ``invite``, ``expire`` or ``add_member``; ``email``
-    is the person whom the call is about unless given. What the rules refuse does not happen.
+    is the person whom the call is about unless given. What the rules reject does not happen.
     """
 
     action: str = "accept"
@@ -471,7 +471,7 @@ class Race(Fault):
         if email is None:
             return
         cloud = exchange.cloud
-        with contextlib.suppress(LookupError, Refusal, ValueError):
+        with contextlib.suppress(LookupError, Rejection, ValueError):
             if self.action == "accept":
                 cloud.accept_elsewhere(email)
             elif self.action == "delete":

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _CHOICES: dict[str, tuple[object, ...]] = {
-    "second_invitation": ("refuse", "allow"),
+    "second_invitation": ("reject", "allow"),
     "second_invitation_status": (409, 400),
-    "second_beside_expired": ("allow", "refuse"),
+    "second_beside_expired": ("allow", "reject"),
     "organization_era": (
         "custom_roles_available",
         "legacy",
-        "migrated_refuses",
+        "migrated_rejects",
         "migrated_frozen",
     ),
     "member_invitation_status": (409, 400),
@@ -37,7 +37,7 @@ class Settings:
     Raises ``ValueError``, with a sentence, for a value that is not among a setting's own.
     """
 
-    second_invitation: str = "refuse"
+    second_invitation: str = "reject"
     second_invitation_status: int = 409
     second_beside_expired: str = "allow"
     list_expired: bool = True

@@ -75,7 +75,7 @@ def test_the_control_path_sets_things_up(control, simulator):
         ("faults", {"kind": "race", "action": "invite", "role": "king"}, 400, "role"),
     ],
 )
-def test_the_control_path_refuses_with_a_sentence(control, simulator, path, body, status, words):
+def test_the_control_path_rejects_with_a_sentence(control, simulator, path, body, status, words):
     before = simulator.state
     sentence = control(path, body, status)["error"]
     assert words in sentence

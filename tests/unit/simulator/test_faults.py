@@ -232,7 +232,7 @@ def test_odd_records(api, simulator):
     assert len(result) > 5
 
 
-def test_odd_records_on_a_refused_list(api, simulator):
+def test_odd_records_on_a_rejected_list(api, simulator):
     simulator.configure(forbidden=True)
     simulator.order_fault("odd_records", records=[7])
     assert api.raw("GET", "/invitations").json()["status"] == 403

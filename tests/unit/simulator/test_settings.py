@@ -12,7 +12,7 @@ import requests
 from simulator import Simulator
 
 
-def test_a_second_invitation_is_refused(api, simulator):
+def test_a_second_invitation_is_rejected(api, simulator):
     api.create("ann@example.com")
     assert "CONFLICT" in api.create("ANN@example.com", 409)
     simulator.configure(second_invitation_status=400)
@@ -30,12 +30,12 @@ def test_a_second_invitation_makes_a_twin(api, simulator):
 
 def test_beside_an_expired_invitation(api, simulator):
     simulator.invite("ann@example.com", expired=True)
-    simulator.configure(second_beside_expired="refuse")
+    simulator.configure(second_beside_expired="reject")
     api.create("ann@example.com", 409)
     simulator.configure(second_beside_expired="allow")
     api.create("ann@example.com")
     assert len(api.list()) == 2
-    simulator.reset(rate_limit="0", second_invitation="allow", second_beside_expired="refuse")
+    simulator.reset(rate_limit="0", second_invitation="allow", second_beside_expired="reject")
     simulator.invite("ann@example.com")
     api.create("ann@example.com")
 
@@ -78,7 +78,7 @@ def test_a_legacy_organization(api, simulator):
     assert "assignedRoles" not in api.members()[0]
 
 
-@pytest.mark.parametrize("era", ["migrated_refuses", "migrated_frozen"])
+@pytest.mark.parametrize("era", ["migrated_rejects", "migrated_frozen"])
 def test_a_migrated_organization_freezes_role(api, simulator, era):
     simulator.configure(organization_era=era)
     created = api.create("ann@example.com", assignedRoleIds=[api.role_id("Admin")])
@@ -88,8 +88,8 @@ def test_a_migrated_organization_freezes_role(api, simulator, era):
     assert api.members()[0]["role"] == "developer"
 
 
-def test_a_migrated_organization_refuses_role_or_does_not(api, simulator):
-    simulator.configure(organization_era="migrated_refuses")
+def test_a_migrated_organization_rejects_role_or_does_not(api, simulator):
+    simulator.configure(organization_era="migrated_rejects")
     words = "Organization has migrated to Custom Roles. Use 'assignedRoleIds' instead of 'role'."
     assert words in api.create("ann@example.com", 400, role="admin")
     simulator.configure(organization_era="migrated_frozen")
@@ -248,10 +248,10 @@ def test_a_rate_limit_for_ten_seconds(api, simulator, limit, statuses):
 def test_the_rate_limit_says_when_it_ends(api, simulator):
     simulator.configure(rate_limit="3/1.5")
     assert [api.raw("GET", "/invitations").status_code for _time in range(3)] == [200] * 3
-    refused = api.raw("GET", "/members")
-    assert api.validate(refused, "list_members")["error"] == "TOO_MANY_REQUESTS"
-    assert refused.status_code == 429
-    assert refused.headers["X-RateLimit-Reset"] == "2"
+    rejected = api.raw("GET", "/members")
+    assert api.validate(rejected, "list_members")["error"] == "TOO_MANY_REQUESTS"
+    assert rejected.status_code == 429
+    assert rejected.headers["X-RateLimit-Reset"] == "2"
     simulator.configure(rate_limit_reset="exact")
     reset = float(api.raw("GET", "/nothing").headers["X-RateLimit-Reset"])
     assert 0 < reset < 1.5
