@@ -11,7 +11,7 @@ import re
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ._client import ApiError
+from ._errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,10 +106,6 @@ class CloudApi:
         self.client = client
         self._organization_id = organization_id
 
-    def now(self) -> datetime:
-        """The time by the API's clock, as of its last answer. By a wrong clock, people would be invited anew."""
-        return self.client.server_time or datetime.now(timezone.utc)
-
     def invitations(self) -> list[Invitation]:
         """List the invitations. Whether expired ones are among them, the API's documentation leaves open."""
         return self._list("list the invitations", "invitations", _invitation)
@@ -168,11 +164,9 @@ class CloudApi:
         try:
             self.client.call(f"revoke the invitation of {invitation.email}", "DELETE", path)
         except ApiError as error:
-            may_be_ours = error.ambiguous or error.repeated
+            may_be_ours = error.ambiguous or error.earlier_try_ambiguous
             if not self._is_gone(invitation, error):
-                if may_be_ours:
-                    error.add(still_invited(invitation.email))
-                raise
+                raise error.noting(still_invited(invitation.email) if may_be_ours else None) from error
             return None if may_be_ours else False
         return True
 
@@ -188,8 +182,7 @@ class CloudApi:
         except ApiError as blind:
             if error.rejected or blind.rejected:
                 return False
-            blind.add(still_invited(invitation.email))
-            raise blind from error
+            raise blind.noting(still_invited(invitation.email)) from error
 
     def _list(self, purpose: str, collection: str, read: Callable[[object], _Record | None]) -> list[_Record]:
         path = self.path(collection)
@@ -213,8 +206,7 @@ class CloudApi:
         ids = [str(each).lower() for each in found if is_uuid(each)]
         if len(ids) != 1:
             error = _unreadable(purpose, "GET", path, f"{len(ids)} organizations instead of one")
-            error.add("set organization_id")
-            raise error
+            raise error.noting("set organization_id")
         return ids[0]
 
 

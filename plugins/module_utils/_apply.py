@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from ._api import Desired, Invitation, Member, still_invited
-from ._client import ApiError, backoff
+from ._client import backoff
+from ._errors import ApiError
 from ._plan import Outcome, describe, fits, latest, member_warnings, plan_absent, predict, role_list
 
 if TYPE_CHECKING:
@@ -46,8 +46,7 @@ def apply(cloud: CloudApi, steps: Iterable[Step]) -> list[Outcome]:
     if not blind:
         outcomes = _reconsider(cloud, outcomes)
     outcomes = _revoke_late(cloud, outcomes, blind)
-    _explain_moved(cloud, outcomes, blind)
-    return outcomes
+    return _explain_moved(cloud, outcomes, blind)
 
 
 def _stops_all(error: ApiError | None, last: ApiError | None) -> bool:
@@ -82,10 +81,10 @@ class _Revocation(NamedTuple):
 def _carry_out(cloud: CloudApi, step: Step) -> Outcome:
     """Revoke, then invite."""
     revoked, left, late, error = _revoke(cloud, step)
-    now = cloud.now()
+    now = cloud.client.now()
     if error and (step.wish is None or not error.rejected or not all(each.expired(now) for each in left)):
         if revoked:
-            error.add(f"{len(revoked)} of the {len(step.delete)} invitations of {step.email} were revoked")
+            error = error.noting(f"{len(revoked)} of the {len(step.delete)} invitations of {step.email} were revoked")
         return Outcome(step, "failed", bool(revoked), latest(left), error=error)
     if step.wish is None:
         return Outcome(step, "deleted" if revoked else "absent", bool(revoked), latest(revoked), late=late)
@@ -96,9 +95,11 @@ def _carry_out(cloud: CloudApi, step: Step) -> Outcome:
             # The list was late, or someone else is at work: the person may have been invited anew already.
             found = _look_for(cloud, step.email, step.delete, LOOKS_AFTER_A_REFUSAL)
         invitation = found or _invite(cloud, step.wish, step.delete)
-    except ApiError as failure:
-        if error:
-            failure.add(f"the expired invitation of {step.email} could not be revoked before ({error.reason})")
+    except ApiError as raised:
+        clause = (
+            f"the expired invitation of {step.email} could not be revoked before ({error.reason})" if error else None
+        )
+        failure = raised.noting(clause)
         failed = Outcome(step, "failed", bool(revoked), error=failure)
         return _put_back(cloud, failed, failure, step.before) if step.before in revoked else failed
     changed = bool(revoked) or found is None
@@ -119,7 +120,7 @@ def _revoke(cloud: CloudApi, step: Step) -> _Revocation:
             ours = cloud.delete(invitation)
         except ApiError as failure:
             error = failure
-            if failure.rejected and (step.wish is None or invitation.expired(cloud.now())):
+            if failure.rejected and (step.wish is None or invitation.expired(cloud.client.now())):
                 continue
             break
         left.remove(invitation)
@@ -151,9 +152,7 @@ def _revoke_late(cloud: CloudApi, outcomes: Sequence[Outcome], blind: ApiError |
     if blind:
         for email, outcome in late.items():
             if not outcome.error:
-                unsettled = replace(blind)
-                unsettled.add(still_invited(email))
-                late[email] = outcome._replace(action="failed", error=unsettled)
+                late[email] = outcome._replace(action="failed", error=blind.noting(still_invited(email)))
     return [late.get(outcome.step.email, outcome) for outcome in outcomes]
 
 
@@ -165,7 +164,7 @@ def _look_again(cloud: CloudApi, late: dict[str, Outcome]) -> None:
     known = frozenset(invitation.id for outcome in late.values() for invitation in outcome.step.delete)
     gone = set(known)
     for number, invitations in enumerate(_looks(cloud, LOOKS_AT_A_LATE_LIST)):
-        is_late = any(each.id in known and not each.expired(cloud.now()) for each in invitations)
+        is_late = any(each.id in known and not each.expired(cloud.client.now()) for each in invitations)
         for step in plan_absent(late, (each for each in invitations if each.id not in gone)):
             before = late[step.email]
             if step.writes and not before.error:
@@ -188,7 +187,7 @@ def _invite(cloud: CloudApi, wish: Desired, gone: Collection[Invitation]) -> Inv
 
     :raises ApiError: if the person could not be invited; ``ambiguous`` if even looking did not tell.
     """
-    started = time.monotonic()
+    started = cloud.client.clock.monotonic()
     tries = 0
     lost = False
     while True:
@@ -207,7 +206,7 @@ def _invite(cloud: CloudApi, wish: Desired, gone: Collection[Invitation]) -> Inv
         if found:
             return found
         wait = backoff(tries)
-        in_time = time.monotonic() - started + wait <= cloud.client.settings.retry_timeout
+        in_time = cloud.client.clock.monotonic() - started + wait <= cloud.client.settings.retry_timeout
         if not (failure.ambiguous and failure.transient and in_time):
             raise _not_known(failure, wish.email)
         cloud.client.sleep(wait)
@@ -231,9 +230,9 @@ def _invite_either_way(cloud: CloudApi, wish: Desired, gone: Collection[Invitati
 
 
 def _not_known(error: ApiError, email: str) -> ApiError:
-    error.ambiguous = True
-    error.add(f"whether {email} was invited is not known: run this again, it looks first")
-    return error
+    return replace(error, ambiguous=True).noting(
+        f"whether {email} was invited is not known: run this again, it looks first"
+    )
 
 
 def _look_for(cloud: CloudApi, email: str, gone: Collection[Invitation], waits: Iterable[float]) -> Invitation | None:
@@ -268,21 +267,18 @@ def _put_back(cloud: CloudApi, failed: Outcome, error: ApiError, before: Invitat
             error, failed = again, failed._replace(error=again)
     earlier = f"the earlier invitation of {before.email}, with {describe(before)},"
     if error.ambiguous or error.method == "GET":
-        error.add(f"{earlier} was revoked")
-        return failed
+        return failed._replace(error=error.noting(f"{earlier} was revoked"))
     role = before.role if fits(Desired(before.email, before.role), before) else None
     try:
         invitation = _invite_either_way(cloud, Desired(before.email, role, before.assigned_roles), step.delete)
     except ApiError as again:
-        if again.ambiguous:
-            error.add(f"{earlier} was revoked, and whether it could be put back is not known")
-        else:
-            error.add(f"{before.email} has no invitation now: {earlier} was revoked and could not be put back")
-        return failed
+        unknown = f"{earlier} was revoked, and whether it could be put back is not known"
+        none_left = f"{before.email} has no invitation now: {earlier} was revoked and could not be put back"
+        return failed._replace(error=error.noting(unknown if again.ambiguous else none_left))
     if step.wish and fits(step.wish, invitation):
         return Outcome(step, step.action, True, invitation)
-    error.add(f"{earlier} was put back, which sent an email")
-    return failed._replace(invitation=invitation)
+    noted = error.noting(f"{earlier} was put back, which sent an email")
+    return failed._replace(invitation=invitation, error=noted)
 
 
 def _reconsider(cloud: CloudApi, outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -325,17 +321,14 @@ def _settle(outcome: Outcome, found: Invitation | Member | None) -> Outcome:
         return Outcome(warned, "member", outcome.changed, member=found)
     if fits(step.wish, found) is not False:
         return Outcome(step, step.action if outcome.changed else "unchanged", outcome.changed, found)
-    if outcome.error:
-        outcome.error.add(
-            f"{step.email} has an invitation with other roles ({describe(found)}), which someone else sent meanwhile"
-        )
-    return outcome._replace(invitation=found)
+    clause = f"{step.email} has an invitation with other roles ({describe(found)}), which someone else sent meanwhile"
+    return outcome._replace(invitation=found, error=outcome.error and outcome.error.noting(clause))
 
 
 def _live(
     cloud: CloudApi, invitations: Iterable[Invitation], email: str, gone: Collection[Invitation]
 ) -> Invitation | None:
-    now = cloud.now()
+    now = cloud.client.now()
     ids = {invitation.id for invitation in gone}
     return latest(each for each in invitations if each.email == email and each.id not in ids and not each.expired(now))
 
@@ -356,14 +349,20 @@ def _not_attempted(stopped: ApiError) -> ApiError:
     return replace(stopped, sentence=sentence, reason=reason)
 
 
-def _explain_moved(cloud: CloudApi, outcomes: Iterable[Outcome], blind: ApiError | None) -> None:
+def _explain_moved(cloud: CloudApi, outcomes: Sequence[Outcome], blind: ApiError | None) -> list[Outcome]:
     """Say what to use where the API refuses ``role``, as it does once an organization has moved to custom roles."""
-    wished = [(outcome.step.wish, outcome.error) for outcome in outcomes]
-    errors = [error for wish, error in wished if error and wish and wish.role and not wish.assigned_roles]
-    moved = [error for error in errors if error.rejected and "custom role" in error.reason.lower()]
+    moved = [outcome.error for outcome in outcomes if outcome.error and _is_moved(outcome.step.wish, outcome.error)]
     choice = ""
     if moved and not blind:
         with contextlib.suppress(ApiError):
             choice = f", one or more of {role_list(cloud.roles())}"
-    for error in moved:
-        error.add(f"this organization has moved to custom roles: use roles instead of role{choice}")
+    clause = f"this organization has moved to custom roles: use roles instead of role{choice}"
+    return [
+        outcome._replace(error=outcome.error.noting(clause)) if outcome.error in moved and outcome.error else outcome
+        for outcome in outcomes
+    ]
+
+
+def _is_moved(wish: Desired | None, error: ApiError) -> bool:
+    by_role = wish is not None and wish.role is not None and not wish.assigned_roles
+    return by_role and error.rejected and "custom role" in error.reason.lower()

@@ -2,24 +2,24 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""HTTP: one session, authentication, retries, the rate limit, and the error of a call. It knows no invitation."""
+"""HTTP: one session, authentication, retries, the rate limit, and the API's clock. It knows no invitation."""
 
 from __future__ import annotations
 
 import contextlib
-import gc
 import json
+import math
 import random
 import signal
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from urllib.parse import urlsplit
 
-# What is being loaded is no garbage, and looking for some takes 5 ms of every run. run() has it looked for again.
-gc.disable()
+from ._errors import ApiError, Call, DeadlinePassed, no_answer, no_success
 
 REQUESTS_IMPORT_ERROR: str | None = None
 try:
@@ -36,13 +36,20 @@ USER_AGENT = "ansible-collection-clickhouse.cloud"
 
 # An organization with 20,000 invitations answers with less than 10 MB.
 LARGEST_ANSWER = 64 * 1024 * 1024
-LONGEST_REASON = 500
 
 FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 10.0
 
 # A variable of the environment may hold what is no UTF-8: for the API to refuse.
 ANY_TEXT = "surrogatepass"
+
+
+class Clock(Protocol):
+    """The functions of the module ``time`` that a client needs."""
+
+    def monotonic(self) -> float: ...
+    def sleep(self, seconds: float, /) -> None: ...
+    def time(self) -> float: ...
 
 
 class Settings(NamedTuple):
@@ -61,57 +68,30 @@ class Settings(NamedTuple):
     key_origin: str
     secret_origin: str
 
-
-@dataclass(eq=False)
-class ApiError(Exception):
-    """A call that did not succeed; as text, one sentence for the person at the terminal.
-
-    ``status`` is the HTTP status, or None where no answer came; ``reason`` the API's own words, or the fault's.
-    ``ambiguous``: the call may have been carried out all the same. ``transient``: it may work in a moment.
-    ``wait``: the seconds that the API asked to wait, where it did. ``repeated``: an earlier try of this call was lost.
-    """
-
-    sentence: str
-    reason: str
-    method: str | None = None
-    path: str | None = None
-    status: int | None = None
-    request_id: str | None = None
-    ambiguous: bool = False
-    transient: bool = False
-    wait: float | None = None
-    repeated: bool = False
-
-    def add(self, clause: str) -> None:
-        """Append a clause to the sentence: what was tried, what follows from the failure."""
-        self.sentence += f"; {clause}"
-
-    def __str__(self) -> str:
-        return f"{self.sentence}."
+    @property
+    def host(self) -> str:
+        """The host of the API, with its port if ``api_url`` has one."""
+        return urlsplit(self.api_url).netloc
 
     @property
-    def rejected(self) -> bool:
-        """The API understood this one request and would not carry it out; others may well succeed."""
-        return self.status is not None and 400 <= self.status < 500 and self.status not in (401, 403, 429)
-
-    def as_result(self) -> dict[str, Any]:
-        """The ``error`` of a failed task."""
-        return {name: getattr(self, name) for name in ("status", "reason", "request_id", "method", "path")}
+    def key_advice(self) -> str:
+        """Where to check the API key."""
+        return f"check the key, from {self.key_origin}, and its secret, from {self.secret_origin}"
 
 
 class Client:
     """Calls the API one request after another over one connection, and counts what that took.
 
-    ``requests`` and ``retries`` are counts, ``waited`` is in seconds. ``server_time`` is the API's own clock as of its
-    last answer.
+    ``requests`` and ``retries`` are counts, ``waited`` is in seconds. Tests pass a ``clock`` that does not wait.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Clock = time) -> None:
         self.settings = settings
+        self.clock = clock
         self.requests = 0
         self.retries = 0
         self.waited = 0.0
-        self.server_time: datetime | None = None
+        self._api_time: datetime | None = None
         self._session = requests.Session()
         # As text, they would be sent in Latin-1.
         self._session.auth = requests.auth.HTTPBasicAuth(
@@ -129,45 +109,51 @@ class Client:
 
         :raises ApiError: if the call did not succeed.
         """
-        started = time.monotonic()
+        started = self.clock.monotonic()
         tries = 0
-        lost = False
+        ambiguous = False
         while True:
             try:
-                return self._send(purpose, method, path, body)
-            except ApiError as error:
+                return self._send(Call(purpose, method, path), body)
+            except ApiError as failure:
                 tries += 1
-                error.repeated = lost
-                lost = lost or error.ambiguous
+                error = replace(failure, earlier_try_ambiguous=ambiguous)
+                ambiguous = ambiguous or error.ambiguous
                 if not error.transient or (method == "POST" and error.ambiguous):
-                    raise
+                    raise error from failure
                 wait = error.wait or backoff(tries)
-                spent = time.monotonic() - started
+                spent = self.clock.monotonic() - started
                 if spent + wait > self.settings.retry_timeout:
                     times = "once" if tries == 1 else f"{tries} times in {spent:.0f} s"
-                    error.add(f"tried {times}, more api_retry_timeout does not allow")
-                    raise
+                    raise error.noting(f"tried {times}, more api_retry_timeout does not allow") from failure
             self.sleep(wait)
             self.retries += 1
 
     def sleep(self, seconds: float) -> None:
         """Wait, and count it."""
-        time.sleep(seconds)
+        self.clock.sleep(seconds)
         self.waited += seconds
+
+    def now(self) -> datetime:
+        """The time by the API's clock as of its last response; by this host's clock where none had a date.
+
+        A wrong local clock would make valid invitations look expired.
+        """
+        return self._api_time or datetime.fromtimestamp(self.clock.time(), timezone.utc)
 
     def as_result(self) -> dict[str, Any]:
         """The ``api`` of a result."""
         return {"requests": self.requests, "retries": self.retries, "waited": round(self.waited, 3)}
 
-    def _send(self, purpose: str, method: str, path: str, body: Mapping[str, Any] | None) -> object:
+    def _send(self, call: Call, body: Mapping[str, Any] | None) -> object:
         """Send one request, wait for the whole of its answer, and take the result out of its envelope."""
         self.requests += 1
         try:
             with (
                 _deadline(self.settings.timeout),
                 self._session.request(
-                    method,
-                    self.settings.api_url + path,
+                    call.method,
+                    self.settings.api_url + call.path,
                     json=body,
                     timeout=self.settings.timeout,
                     verify=self.settings.verify,
@@ -178,21 +164,16 @@ class Client:
                 content = _read(response)
         # requests raises TypeError for some addresses of proxies.
         except (DeadlinePassed, OSError, TypeError, ValueError, urllib3.exceptions.HTTPError) as error:
-            # Most runs need no words for failures, nor the time to compile them.
-            from . import _errors  # noqa: PLC0415
-
             self._session.close()
-            raise _errors.no_answer(error, self.settings, purpose, method, path) from error
-        self.server_time = http_date(response.headers.get("Date"))
+            raise no_answer(call, error, self.settings.host, self.settings.timeout) from error
+        self._api_time = http_date(response.headers.get("Date"))
         envelope = _parse(content)
         told = envelope if isinstance(envelope, dict) else {}
-        answers = "requestId" in told if method == "DELETE" else "result" in told
+        answers = "requestId" in told if call.method == "DELETE" else "result" in told
         if 200 <= response.status_code < 300 and answers and not told.get("error"):
             return told.get("result")
-
-        from . import _errors  # noqa: PLC0415
-
-        raise _errors.no_success(response, told, self.settings, purpose, method, path)
+        wait = wait_asked(response.headers) if response.status_code == 429 else None
+        raise no_success(call, response, told, wait, self.settings.key_advice)
 
 
 def requests_version() -> tuple[int, ...]:
@@ -206,20 +187,22 @@ def backoff(tries: int) -> float:
     return longest * random.uniform(0.5, 1)  # noqa: S311
 
 
-def printable(value: object) -> str | None:
-    """Make one bounded line of text of what a server or library said; None where it said none."""
-    if not isinstance(value, str):
-        return None
-    letters = "".join(letter if letter.isprintable() else " " for letter in value[: 2 * LONGEST_REASON])
-    text = " ".join(letters.split())
-    if len(value) > 2 * LONGEST_REASON or len(text) > LONGEST_REASON:
-        # A word cut in two may be a part of a credential, which nobody would recognise.
-        text = text[:LONGEST_REASON].rpartition(" ")[0]
-    return text.rstrip(".") or None
+def wait_asked(headers: Mapping[str, str]) -> float | None:
+    """Seconds that an answer asks to wait, None where it does not say or says nonsense.
 
-
-class DeadlinePassed(BaseException):
-    """Raised by the timer wherever the code then is; no library's own handlers are to catch it."""
+    ``X-RateLimit-Reset`` is what ClickHouse Cloud documents; ``Retry-After``, a number or a date, is HTTP's own
+    (RFC 9110, 10.2.3).
+    """
+    asked = []
+    for name in ("X-RateLimit-Reset", "Retry-After"):
+        value = headers.get(name, "")
+        try:
+            asked.append(float(value))
+        except ValueError:
+            date = http_date(value)
+            if date:
+                asked.append((date - datetime.now(timezone.utc)).total_seconds())
+    return max((max(seconds, 0.0) for seconds in asked if math.isfinite(seconds)), default=None)
 
 
 def _strike(*_signal: object) -> None:

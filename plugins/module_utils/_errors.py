@@ -2,18 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Makes the errors of calls: what a status means, or what kept an answer from coming, and what to do about it."""
+"""The error of a call and its words: what failed, why, and what to do about it."""
 
 from __future__ import annotations
 
-import math
 import socket
 import ssl
-from datetime import datetime, timezone
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
-
-from ._client import ApiError, DeadlinePassed, http_date, printable
 
 try:
     import requests
@@ -25,20 +21,82 @@ except ImportError:
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ._client import Settings
-
 MANAGE_PERMISSION = "control-plane:organization:manage"
+
+LONGEST_REASON = 500
 
 TRANSIENT_STATUSES = frozenset({500, 502, 503, 504})
 
 
-def no_answer(error: BaseException, settings: Settings, purpose: str, method: str, path: str) -> ApiError:
-    """Make the error for a request that no answer came to."""
-    fault = _diagnose(error, settings)
+@dataclass(eq=False)
+class ApiError(Exception):
+    """A call that did not succeed; as text, one sentence for the person at the terminal.
+
+    ``status`` is the HTTP status, or None where no answer came; ``reason`` the API's own words, or the fault's.
+    ``ambiguous``: the call may have been carried out all the same. ``transient``: it may work in a moment.
+    ``wait``: the seconds that the API asked to wait, where it did. ``earlier_try_ambiguous``: an earlier try of this
+    call was ambiguous, so that one may have been carried out.
+    """
+
+    sentence: str
+    reason: str
+    method: str | None = None
+    path: str | None = None
+    status: int | None = None
+    request_id: str | None = None
+    ambiguous: bool = False
+    transient: bool = False
+    wait: float | None = None
+    earlier_try_ambiguous: bool = False
+
+    def noting(self, *clauses: str | None) -> ApiError:
+        """Return this error with clauses appended to its sentence: what was tried, what follows from it."""
+        return replace(self, sentence="; ".join(filter(None, (self.sentence, *clauses))))
+
+    def __str__(self) -> str:
+        return f"{self.sentence}."
+
+    @property
+    def rejected(self) -> bool:
+        """The API understood this one request and would not carry it out; others may well succeed."""
+        return self.status is not None and 400 <= self.status < 500 and self.status not in (401, 403, 429)
+
+    def as_result(self) -> dict[str, Any]:
+        """The ``error`` of a failed task."""
+        return {name: getattr(self, name) for name in ("status", "reason", "request_id", "method", "path")}
+
+
+class DeadlinePassed(BaseException):
+    """Raised by the timer wherever the code then is; no library's own handlers are to catch it."""
+
+
+class Call(NamedTuple):
+    """A call of the API. ``purpose`` completes "Could not …" in an error's sentence; ``path`` begins with ``/v1``."""
+
+    purpose: str
+    method: str
+    path: str
+
+
+def printable(value: object) -> str | None:
+    """Make one bounded line of text of what a server or library said; None where it said none."""
+    if not isinstance(value, str):
+        return None
+    letters = "".join(letter if letter.isprintable() else " " for letter in value[: 2 * LONGEST_REASON])
+    text = " ".join(letters.split())
+    if len(value) > 2 * LONGEST_REASON or len(text) > LONGEST_REASON:
+        # A word cut in two may be a part of a credential, which nobody would recognise.
+        text = text[:LONGEST_REASON].rpartition(" ")[0]
+    return text.rstrip(".") or None
+
+
+def no_answer(call: Call, error: BaseException, host: str, timeout: float) -> ApiError:
+    """Make the error for a request that no answer came to from ``host`` within ``timeout`` seconds."""
+    fault = _diagnose(error, host, timeout)
     return ApiError(
-        f"Could not {purpose}: {fault.what}; {fault.advice}",
-        method=method,
-        path=path,
+        f"Could not {call.purpose}: {fault.what}; {fault.advice}",
+        method=call.method,
+        path=call.path,
         reason=fault.reason,
         ambiguous=fault.ambiguous,
         transient=fault.transient,
@@ -46,60 +104,42 @@ def no_answer(error: BaseException, settings: Settings, purpose: str, method: st
 
 
 def no_success(
-    response: requests.Response, told: Mapping[str, Any], settings: Settings, purpose: str, method: str, path: str
+    call: Call, response: requests.Response, told: Mapping[str, Any], wait: float | None, key_advice: str
 ) -> ApiError:
-    """Make the error for an answer that is no success; ``told`` is its envelope, empty where it has none."""
+    """Make the error for an answer that is no success.
+
+    ``told`` is its envelope, empty where it has none; ``wait`` the seconds that it asks to wait, where it does;
+    ``key_advice`` where to check the API key.
+    """
     status = response.status_code
     reason = printable(told.get("error")) or printable(response.reason) or "no reason given"
     request_id = printable(told.get("requestId"))
-    asked = wait_asked(response.headers) if status == 429 else None
-    what, advice = _explain(status, method, settings, asked)
+    what, advice = _explain(status, call.method, key_advice, wait)
     seen = ", ".join(str(part) for part in (status, reason, request_id and f"request ID {request_id}") if part)
     return ApiError(
-        f"Could not {purpose}: {what} ({seen}); {advice}",
-        method=method,
-        path=path,
+        f"Could not {call.purpose}: {what} ({seen}); {advice}",
+        method=call.method,
+        path=call.path,
         reason=reason,
         status=status,
         request_id=request_id,
         ambiguous=not 400 <= status < 500,
         transient=status == 429 or status in TRANSIENT_STATUSES,
-        wait=asked,
+        wait=wait,
     )
 
 
-def wait_asked(headers: Mapping[str, str]) -> float | None:
-    """Seconds that an answer asks to wait, None where it does not say or says nonsense.
-
-    ``X-RateLimit-Reset`` is what ClickHouse Cloud documents; ``Retry-After``, a number or a date, is HTTP's own
-    (RFC 9110, 10.2.3).
-    """
-    asked = []
-    for name in ("X-RateLimit-Reset", "Retry-After"):
-        value = headers.get(name, "")
-        try:
-            asked.append(float(value))
-        except ValueError:
-            date = http_date(value)
-            if date:
-                asked.append((date - datetime.now(timezone.utc)).total_seconds())
-    return max((max(seconds, 0.0) for seconds in asked if math.isfinite(seconds)), default=None)
-
-
-def _explain(status: int, method: str, settings: Settings, asked: float | None) -> tuple[str, str]:
-    """Say what a status means, and what to do about it; ``asked`` are the seconds to wait, where the answer asks to."""
+def _explain(status: int, method: str, key_advice: str, wait: float | None) -> tuple[str, str]:
+    """Say what a status means, and what to do about it."""
     known = {
-        401: (
-            "ClickHouse Cloud refused the API key",
-            f"check the key, from {settings.key_origin}, and its secret, from {settings.secret_origin}",
-        ),
+        401: ("ClickHouse Cloud refused the API key", key_advice),
         403: ("the API key lacks a permission", f"give it {MANAGE_PERMISSION}, or use a key that has it"),
         404: (
             "ClickHouse Cloud found no such organization",
             "check organization_id, that the key belongs to it, and api_url",
         ),
         429: (
-            f"ClickHouse Cloud's rate limit for the API key is reached{f', wait {asked:g} s' if asked else ''}",
+            f"ClickHouse Cloud's rate limit for the API key is reached{f', wait {wait:g} s' if wait else ''}",
             "run again later, run fewer jobs at a time on this key, or raise api_retry_timeout",
         ),
     }
@@ -125,12 +165,11 @@ class Fault(NamedTuple):
     reason: str = ""
 
 
-def _diagnose(error: BaseException, settings: Settings) -> Fault:
+def _diagnose(error: BaseException, host: str, timeout: float) -> Fault:
     """Say what went wrong below HTTP, what to do about it, and whether the request can have arrived."""
     causes = list(_causes(error))
-    host = urlsplit(settings.api_url).netloc
     reason = printable(str(causes[-1])) or type(causes[-1]).__name__
-    slow = f"no whole answer from {host} within {settings.timeout:g} s"
+    slow = f"no whole answer from {host} within {timeout:g} s"
     unknown_host = any(isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME for cause in causes)
     broken = Fault(f"the connection to {host} broke ({reason})", "run again later")
     check_address = "check api_url and any proxy on the way"

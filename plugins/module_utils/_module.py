@@ -12,6 +12,7 @@ import json
 import os
 import re
 import sys
+import time
 import traceback
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
@@ -20,7 +21,7 @@ from urllib.request import getproxies
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.parameters import remove_values
 
-from . import _api, _client, _options
+from . import _api, _client, _errors, _options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -62,17 +63,16 @@ def create_module(options: Mapping[str, Any], **constraints: object) -> AnsibleM
 
 def run(module: AnsibleModule, task: Callable[[AnsibleModule, _api.CloudApi], dict[str, Any]]) -> None:
     """Run a task and end the module with what it returns, or with its failure."""
-    # What is loaded stays. As it ends, Python would search all of it for garbage, 15 ms of every run.
+    # Everything loaded so far stays until the end: spare the last garbage collection 35 ms of searching it.
     gc.freeze()
-    gc.enable()
     client: _client.Client | None = None
     try:
         settings, organization_id = _settings(module)
-        client = _client.Client(settings)
+        client = _client.Client(settings, time)
         result = task(module, _api.CloudApi(client, organization_id))
     except _options.OptionError as error:
         result = {"failed": True, "msg": str(error), "error": _fault(str(error))}
-    except _client.ApiError as error:
+    except _errors.ApiError as error:
         result = {"failed": True, "msg": str(error), "error": error.as_result()}
     except Exception as error:  # noqa: BLE001  # pylint: disable=broad-except
         msg = f"Unforeseen {type(error).__name__} in the module itself; please report it with what led to it."
@@ -173,7 +173,7 @@ def _spellings(value: str) -> set[str]:
     quoted = (quote(value, safe, errors=_client.ANY_TEXT) for safe in ("/", ""))
     spellings = {value, *quoted, quote_plus(value, errors=_client.ANY_TEXT), *(text[1:-1] for text in texts)}
     # A reason is printed on one line, without a dot at its end.
-    return spellings | {_client.printable(spelling) or "" for spelling in spellings}
+    return spellings | {_errors.printable(spelling) or "" for spelling in spellings}
 
 
 def _proxy_passwords(proxy: str) -> set[str]:
@@ -184,4 +184,4 @@ def _proxy_passwords(proxy: str) -> set[str]:
 
 def _fault(reason: str) -> dict[str, Any]:
     """The ``error`` of a failure that no call led to."""
-    return _client.ApiError(reason, reason).as_result()
+    return _errors.ApiError(reason, reason).as_result()

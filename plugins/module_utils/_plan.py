@@ -11,14 +11,14 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._api import Invitation, Member, Role, is_uuid, parse_timestamp
-from ._client import printable
+from ._errors import printable
 from ._options import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from ._api import Desired, Holder
-    from ._client import ApiError
+    from ._errors import ApiError
 
 ACTIONS = ("created", "unchanged", "replaced", "renewed", "deleted", "absent", "member", "expired")
 

@@ -61,7 +61,7 @@ def keep_present(
     names = dict.fromkeys(name for entry in entries for name in entry.roles)
     roles = None if all(map(is_uuid, names)) else cloud.roles()
     invitations = cloud.invitations()
-    now = cloud.now()
+    now = cloud.client.now()
     known = _plan.seen_roles(names, invitations) if roles is None else roles
     resolved: dict[tuple[str, ...], tuple[Role, ...]] = {}
     for entry in entries:

@@ -264,7 +264,7 @@ def keep_invitation(module: AnsibleModule, cloud: _api.CloudApi) -> dict[str, An
         entry = _roster.Entry.of(_options.email(options["email"] or ""), options)
         renew_before = _options.duration(options["renew_before"], "renew_before")
         kept = _roster.keep_present(cloud, [entry], renew_before, purge=False, check_mode=module.check_mode)
-    return result_of_one(kept, cloud.now(), module._diff)
+    return result_of_one(kept, cloud.client.now(), module._diff)
 
 
 def result_of_one(kept: _roster.Result, now: datetime, diff: bool) -> dict[str, Any]:

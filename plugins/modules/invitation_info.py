@@ -222,7 +222,7 @@ def look_up(module: AnsibleModule, cloud: _api.CloudApi) -> dict[str, Any]:
     else:
         invitations = cloud.invitations()
     members = cloud.members() if options["members"] else None
-    return result_of_look(invitations, members, wanted, options["status"], cloud.now())
+    return result_of_look(invitations, members, wanted, options["status"], cloud.client.now())
 
 
 def result_of_look(

@@ -229,7 +229,7 @@ if TYPE_CHECKING:
 
     from ansible.module_utils.basic import AnsibleModule
 
-    from ..module_utils import _api, _client
+    from ..module_utils import _api, _errors
 
 WARNINGS_AT_MOST = 20
 
@@ -247,7 +247,7 @@ def keep_roster(module: AnsibleModule, cloud: _api.CloudApi) -> dict[str, Any]:
         entries = _options.each(lambda person: _roster.Entry.of(person["email"], person, options), people)
         renew_before = _options.duration(options["renew_before"], "renew_before")
         kept = _roster.keep_present(cloud, entries, renew_before, options["purge"], module.check_mode)
-    return result_of_roster(kept, cloud.now(), module._diff)
+    return result_of_roster(kept, cloud.client.now(), module._diff)
 
 
 def _person(numbered: tuple[int, dict[str, Any]]) -> dict[str, Any]:
@@ -290,7 +290,7 @@ def _change(outcome: _plan.Outcome, now: datetime) -> dict[str, Any]:
     return change
 
 
-def _message(errors: Sequence[_client.ApiError], people: int) -> str:
+def _message(errors: Sequence[_errors.ApiError], people: int) -> str:
     failures = [str(error) for error in errors]
     told = _options.bounded(failures, _options.SENTENCES_IN_MESSAGE, "The rest is in changes.")
     return " ".join([f"{len(errors)} of {people} people failed.", *told])

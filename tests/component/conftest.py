@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible_collections.clickhouse.cloud.plugins.module_utils import _apply, _client
+from ansible_collections.clickhouse.cloud.plugins.module_utils import _module
 from component.harness import Runner, SkippingClock
 from simulator import Simulator
 
@@ -34,8 +34,7 @@ def no_variables(monkeypatch):
 def clock(monkeypatch):
     """Waits cost no time."""
     clock = SkippingClock()
-    monkeypatch.setattr(_client, "time", clock)
-    monkeypatch.setattr(_apply, "time", clock)
+    monkeypatch.setattr(_module, "time", clock)
     return clock
 
 

@@ -50,6 +50,9 @@ class SkippingClock:
     def monotonic(self):
         return time.monotonic() + sum(self.slept)
 
+    def time(self):
+        return time.time()
+
 
 class Runner:
     """Runs modules against a simulator with its credentials, unless others are given."""

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import trustme
 import yaml
-from ansible_collections.clickhouse.cloud.plugins.module_utils import _apply, _client, _plan
+from ansible_collections.clickhouse.cloud.plugins.module_utils import _client, _module, _plan
 from component.harness import Runner, SkippingClock, run_module
 from e2e import runs
 from simulator import Simulator
@@ -127,9 +127,7 @@ def task(simulator, monkeypatch):
     """Run a module without starting Ansible, and without waiting between retries."""
     for name in simulator.environment:
         monkeypatch.delenv(name, raising=False)
-    clock = SkippingClock()
-    monkeypatch.setattr(_client, "time", clock)
-    monkeypatch.setattr(_apply, "time", clock)
+    monkeypatch.setattr(_module, "time", SkippingClock())
     return Runner(simulator)
 
 

@@ -16,7 +16,7 @@ import requests
 from ansible.module_utils import basic
 from ansible.module_utils.common import warnings
 from ansible.module_utils.common.parameters import PASS_VARS
-from ansible_collections.clickhouse.cloud.plugins.module_utils import _apply, _client
+from ansible_collections.clickhouse.cloud.plugins.module_utils import _client, _module
 from ansible_collections.clickhouse.cloud.plugins.module_utils._api import CloudApi
 from ansible_collections.clickhouse.cloud.plugins.module_utils._client import Client, Settings
 
@@ -69,8 +69,7 @@ def environment(monkeypatch):
 def clock(monkeypatch):
     """A clock that waits for nobody, and jitter that takes the longest."""
     clock = Clock()
-    monkeypatch.setattr(_client, "time", clock)
-    monkeypatch.setattr(_apply, "time", clock)
+    monkeypatch.setattr(_module, "time", clock)
     monkeypatch.setattr(_client, "random", SimpleNamespace(uniform=lambda _shortest, longest: longest))
     return clock
 
@@ -90,8 +89,14 @@ def settings():
 
 
 @pytest.fixture
-def client(api, settings):  # noqa: ARG001
-    return Client(settings)
+def client_with(api, settings):
+    """A client of the scripted API with other settings."""
+    return lambda **changes: Client(settings._replace(**changes), api.clock)
+
+
+@pytest.fixture
+def client(client_with):
+    return client_with()
 
 
 @pytest.fixture

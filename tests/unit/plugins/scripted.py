@@ -31,6 +31,9 @@ class Clock:
     def monotonic(self):
         return self.now
 
+    def time(self):
+        return NOW.timestamp()
+
     def sleep(self, seconds):
         self.slept.append(seconds)
         self.now += seconds

@@ -8,7 +8,6 @@ from __future__ import annotations
 import pytest
 from ansible_collections.clickhouse.cloud.plugins.module_utils._api import CloudApi, Desired, Invitation
 from ansible_collections.clickhouse.cloud.plugins.module_utils._apply import apply
-from ansible_collections.clickhouse.cloud.plugins.module_utils._client import Client
 from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import plan_absent, plan_present
 
 from ..records import (
@@ -141,8 +140,8 @@ class TestALostAnswer:
         assert outcome.error.status == 401
         assert "whether alice@example.com was invited is not known" in str(outcome.error)
 
-    def test_it_gives_up_in_time(self, api, settings):
-        cloud = CloudApi(Client(settings._replace(retry_timeout=10)), ORGANIZATION)
+    def test_it_gives_up_in_time(self, api, client_with):
+        cloud = CloudApi(client_with(retry_timeout=10), ORGANIZATION)
         for _time in range(2):
             api.create(lost(), ALICE, roles=[DEVELOPER])
             looks(api)
@@ -512,8 +511,8 @@ class TestDeleting:
         assert clock.slept == [2]
 
     @pytest.mark.parametrize("status", [401, 429])
-    def test_whether_there_is_another_one_is_not_known_where_looking_is_no_use(self, api, settings, status):
-        cloud = CloudApi(Client(settings._replace(retry_timeout=0.1)), ORGANIZATION)
+    def test_whether_there_is_another_one_is_not_known_where_looking_is_no_use(self, api, client_with, status):
+        cloud = CloudApi(client_with(retry_timeout=0.1), ORGANIZATION)
         api.delete(1, refusal(404))
         api.delete(2, refusal(status))
         outcomes = absent(cloud, invitation_record(), invitation_record(BOB, number=2), emails=(ALICE, BOB))
@@ -703,16 +702,16 @@ class TestARoster:
         outcomes = present(cloud, *records, wishes=wishes)
         assert [outcome.invitation for outcome in outcomes] == list(map(found, records))
 
-    def test_stops_at_an_api_that_stays_down(self, api, settings, wishes):
-        cloud = CloudApi(Client(settings._replace(retry_timeout=0.1)), ORGANIZATION)
+    def test_stops_at_an_api_that_stays_down(self, api, client_with, wishes):
+        cloud = CloudApi(client_with(retry_timeout=0.1), ORGANIZATION)
         api.create(refusal(503), ALICE, roles=[DEVELOPER])
         api.invitations(answer=refusal(503))
         outcomes = present(cloud, wishes=wishes)
         assert [outcome.action for outcome in outcomes] == ["failed"] * 3
         assert [outcome.error.status for outcome in outcomes] == [503] * 3
 
-    def test_stops_at_an_api_that_stays_down_for_writes(self, api, settings, wishes):
-        cloud = CloudApi(Client(settings._replace(retry_timeout=1)), ORGANIZATION)
+    def test_stops_at_an_api_that_stays_down_for_writes(self, api, client_with, wishes):
+        cloud = CloudApi(client_with(retry_timeout=1), ORGANIZATION)
         for email in (ALICE, BOB):
             api.create(refusal(503), email, roles=[DEVELOPER])
             looks(api)
@@ -720,8 +719,8 @@ class TestARoster:
         assert [outcome.error.reason for outcome in tried] == ["the API's own words"] * 2
         assert last.error.reason == "not attempted after: the API's own words"
 
-    def test_goes_on_where_the_api_stays_down_for_one(self, api, settings, wishes):
-        cloud = CloudApi(Client(settings._replace(retry_timeout=1)), ORGANIZATION)
+    def test_goes_on_where_the_api_stays_down_for_one(self, api, client_with, wishes):
+        cloud = CloudApi(client_with(retry_timeout=1), ORGANIZATION)
         api.create(refusal(500), ALICE, roles=[DEVELOPER])
         looks(api)
         api.create(invitation_record(BOB, number=2), BOB, roles=[DEVELOPER])
@@ -729,8 +728,8 @@ class TestARoster:
         looks(api)
         assert [outcome.action for outcome in present(cloud, wishes=wishes)] == ["failed", "created", "failed"]
 
-    def test_an_api_that_stays_down_is_not_asked_about_refusals(self, api, settings, wishes):
-        cloud = CloudApi(Client(settings._replace(retry_timeout=1)), ORGANIZATION)
+    def test_an_api_that_stays_down_is_not_asked_about_refusals(self, api, client_with, wishes):
+        cloud = CloudApi(client_with(retry_timeout=1), ORGANIZATION)
         api.create(refusal(400, "no"), ALICE, roles=[DEVELOPER])
         api.create(refusal(429, headers={"X-RateLimit-Reset": "60"}), BOB, roles=[DEVELOPER])
         outcomes = present(cloud, wishes=wishes)
@@ -804,8 +803,8 @@ class TestAMovedOrganization:
         assert "use roles instead of role, one or more of Admin" in str(outcome.error)
 
     @pytest.mark.parametrize("status", [401, 429])
-    def test_without_asking_where_the_key_is_refused_or_the_limit_is_reached(self, api, settings, status):
-        cloud = CloudApi(Client(settings._replace(retry_timeout=0.1)), ORGANIZATION)
+    def test_without_asking_where_the_key_is_refused_or_the_limit_is_reached(self, api, client_with, status):
+        cloud = CloudApi(client_with(retry_timeout=0.1), ORGANIZATION)
         api.create(refusal(400, self.MOVED), ALICE, role="developer")
         api.create(refusal(status), BOB, role="developer")
         outcomes = present(cloud, wishes=(Desired(ALICE, "developer"), Desired(BOB, "developer")))

@@ -15,8 +15,8 @@ import pytest
 import requests
 import urllib3
 from ansible_collections.clickhouse.cloud.plugins.module_utils import _client
-from ansible_collections.clickhouse.cloud.plugins.module_utils._client import ApiError, Client, backoff
-from ansible_collections.clickhouse.cloud.plugins.module_utils._errors import wait_asked
+from ansible_collections.clickhouse.cloud.plugins.module_utils._client import backoff, wait_asked
+from ansible_collections.clickhouse.cloud.plugins.module_utils._errors import ApiError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -105,9 +105,9 @@ class TestHostileBodies:
         assert not error.transient
 
     @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 429, 500, 502, 999])
-    def test_with_failure(self, settings, script, body, status):
+    def test_with_failure(self, client_with, script, body, status):
         script("POST", Answer(status, body, reason="Some Reason"))
-        error = fail(Client(settings._replace(retry_timeout=0.1)), "POST")
+        error = fail(client_with(retry_timeout=0.1), "POST")
         assert (error.status, error.reason, error.request_id) == (status, "Some Reason", None)
 
 
@@ -156,10 +156,10 @@ def test_whoever_cannot_be_invited_is_not_told_to_check_an_organization_that_was
 
 
 @pytest.mark.parametrize(("status", "meaning"), STATUSES.items())
-def test_every_status_says_in_one_sentence_what_to_do(settings, script, status, meaning):
+def test_every_status_says_in_one_sentence_what_to_do(client_with, script, status, meaning):
     what, advice, may_be_done, may_pass = meaning
     script("GET", refusal(status, "Words of the API.\n"))
-    error = fail(Client(settings._replace(retry_timeout=0.1)))
+    error = fail(client_with(retry_timeout=0.1))
     tried = "; tried once, more api_retry_timeout does not allow" if may_pass else ""
     seen = f"{status}, Words of the API, request ID {REQUEST_ID}"
     assert str(error) == f"Could not do the thing: {what} ({seen}); {advice}{tried}."
@@ -274,12 +274,12 @@ class TestRetrying:
         assert clock.slept == []
 
     @pytest.mark.parametrize(
-        ("faults", "repeated"),
+        ("faults", "ambiguous"),
         [([], False), ([refusal(429)], False), ([refusal(500)], True), ([lost(), refusal(429)], True)],
     )
-    def test_a_failure_knows_of_a_lost_try_before_it(self, client, script, faults, repeated):
+    def test_a_failure_knows_of_a_lost_try_before_it(self, client, script, faults, ambiguous):
         script("DELETE", *faults, refusal(404))
-        assert fail(client, "DELETE").repeated is repeated
+        assert fail(client, "DELETE").earlier_try_ambiguous is ambiguous
 
 
 class TestWaitAsked:
@@ -340,12 +340,12 @@ class TestWhatIsSent:
         ((request, _options),) = api.requests
         assert request.headers["Content-Type"] == "application/json"
 
-    def test_credentials_of_any_alphabet(self, settings, monkeypatch):
+    def test_credentials_of_any_alphabet(self, client_with, monkeypatch):
         sent = []
         monkeypatch.setattr(
             requests.adapters.HTTPAdapter, "send", lambda _self, request, **_options: sent.append(request) or 1 / 0
         )
-        client = Client(settings._replace(api_key="schlüssel", api_secret="тайна€"))
+        client = client_with(api_key="schlüssel", api_secret="тайна€")
         with pytest.raises(ZeroDivisionError):
             call(client)
         token = base64.b64encode("schlüssel:тайна€".encode()).decode()
@@ -369,10 +369,10 @@ class TestTheEnvironment:
     @pytest.mark.parametrize(
         ("verify", "used"), [(False, False), ("/our/bundle.pem", "/our/bundle.pem"), (True, "/their/bundle.pem")]
     )
-    def test_what_the_user_trusts_wins(self, settings, script, api, environment, verify, used):
+    def test_what_the_user_trusts_wins(self, client_with, script, api, environment, verify, used):
         environment.setenv("REQUESTS_CA_BUNDLE", "/their/bundle.pem")
         script("GET", result(1))
-        call(Client(settings._replace(verify=verify)))
+        call(client_with(verify=verify))
         assert api.requests[0][1]["verify"] == used
 
     def test_proxies_are_used(self, client, script, api, environment):
@@ -381,14 +381,23 @@ class TestTheEnvironment:
         call(client)
         assert api.requests[0][1]["proxies"]["https"] == "http://proxy.example.com:3128"
 
-    def test_but_not_for_plain_http_which_stays_on_this_host(self, settings, script, api, environment):
+    def test_but_not_for_plain_http_which_stays_on_this_host(self, client_with, script, api, environment):
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
             environment.setenv(name, "http://proxy.example.com:3128")
         script("GET", result(1))
-        call(Client(settings._replace(api_url="http://localhost:8123")))
+        call(client_with(api_url="http://localhost:8123"))
         assert not api.requests[0][1]["proxies"]
 
 
+HOST_TIME = NOW - timedelta(minutes=10)
+
+
+@pytest.fixture
+def _slow_host(clock, monkeypatch):
+    monkeypatch.setattr(clock, "time", HOST_TIME.timestamp)
+
+
+@pytest.mark.usefixtures("_slow_host")
 class TestServerTime:
     @pytest.mark.parametrize(
         ("date", "moment"),
@@ -403,13 +412,14 @@ class TestServerTime:
     )
     def test_is_the_date_of_the_last_answer(self, client, script, date, moment):
         script("GET", result(1, headers={"Date": date}))
+        assert client.now() == HOST_TIME
         call(client)
-        assert client.server_time == moment
+        assert client.now() == (moment or HOST_TIME)
 
     def test_of_a_refusal_too(self, client, script):
         script("GET", refusal(400))
         fail(client)
-        assert client.server_time == NOW
+        assert client.now() == NOW
 
 
 class TestTheSizeOfAnAnswer:
@@ -522,19 +532,19 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("fault", "words", "may_be_done", "may_pass"), FAULTS, ids=lambda value: str(value)[:40])
-def test_every_fault_says_in_one_sentence_what_to_do(settings, script, fault, words, may_be_done, may_pass):
+def test_every_fault_says_in_one_sentence_what_to_do(client_with, script, fault, words, may_be_done, may_pass):
     script("GET", fault)
-    error = fail(Client(settings._replace(retry_timeout=0.1)))
+    error = fail(client_with(retry_timeout=0.1))
     assert str(error).startswith(f"Could not do the thing: {words}")
     assert (error.ambiguous, error.transient, error.status) == (may_be_done, may_pass, None)
     assert error.reason
 
 
-def test_an_error_chained_in_a_circle_is_diagnosed(settings, script):
+def test_an_error_chained_in_a_circle_is_diagnosed(client_with, script):
     inner, outer = OSError("inner"), requests.exceptions.ConnectionError("outer")
     inner.__context__, outer.__context__ = outer, inner
     script("GET", outer)
-    assert fail(Client(settings._replace(retry_timeout=0.1))).reason == "inner"
+    assert fail(client_with(retry_timeout=0.1)).reason == "inner"
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

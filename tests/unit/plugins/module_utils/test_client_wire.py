@@ -15,7 +15,8 @@ import time
 
 import pytest
 import trustme
-from ansible_collections.clickhouse.cloud.plugins.module_utils._client import ApiError, Client
+from ansible_collections.clickhouse.cloud.plugins.module_utils._client import Client
+from ansible_collections.clickhouse.cloud.plugins.module_utils._errors import ApiError
 from component.listener import Listener
 
 BODY = b'{"result": 1}'
@@ -55,13 +56,13 @@ def dripping(data, pause=0.05):
 
 
 @pytest.fixture
-def connect(settings, clock):  # noqa: ARG001
+def connect(settings, clock):
     """A client of a server, that tries just once."""
     with contextlib.ExitStack() as clients:
 
         def connect(port, scheme="http", host="127.0.0.1", **changes):
             changes = {"timeout": 5, "retry_timeout": 0.1, **changes}
-            client = Client(settings._replace(api_url=f"{scheme}://{host}:{port}", **changes))
+            client = Client(settings._replace(api_url=f"{scheme}://{host}:{port}", **changes), clock)
             clients.callback(client._session.close)
             return client
 

@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import base64
-import gc
 import re
-import runpy
 import syslog
 
 import pytest
@@ -233,16 +231,6 @@ class TestEnding:
         api.invitations()
         run(invitation_info, credentials)
         freeze.assert_called_once_with()
-
-    def test_python_looks_for_garbage_again_once_all_is_loaded(self, run, api, credentials):
-        try:
-            runpy.run_path(_client.__file__)
-            assert not gc.isenabled()
-            api.invitations()
-            run(invitation_info, credentials)
-            assert gc.isenabled()
-        finally:
-            gc.enable()
 
     def test_a_long_wait_is_announced(self, run, api, credentials):
         api.invitations(answer=refusal(429, headers={"X-RateLimit-Reset": "12"}))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.clickhouse.cloud.plugins.module_utils._api import Invitation, Member, Role
@@ -22,6 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ..records import ADMIN, ALICE, BOB, CAROL, DAVE, DAY, NOW, ROLES, timestamp, uid
+from ..scripted import Clock
 
 PEOPLE = [ALICE, BOB, CAROL, DAVE]
 
@@ -36,9 +38,7 @@ class Organization:
         self.may_list_members = may_list_members
         self.emails = []
         self.calls = []
-
-    def now(self):
-        return NOW
+        self.client = SimpleNamespace(now=lambda: NOW, clock=Clock())
 
     def invitations(self):
         self.calls.append("invitations")
