@@ -12,6 +12,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._errors import ApiError
+from ._options import is_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     _Record = TypeVar("_Record")
 
-_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _TIMESTAMP = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d+))?\s*(?:[Zz]|([+-]\d\d):?(\d\d))?",
     re.ASCII,
@@ -213,11 +213,6 @@ class CloudApi:
 def still_invited(email: str) -> str:
     """The clause for a revocation of which it is not known what came of it."""
     return f"whether {email} is still invited is not known: run this again, it looks first"
-
-
-def is_uuid(value: object) -> bool:
-    """Whether it is the text of a UUID, in either case."""
-    return isinstance(value, str) and _UUID.fullmatch(value) is not None
 
 
 @functools.lru_cache

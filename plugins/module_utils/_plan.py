@@ -10,9 +10,9 @@ from collections import defaultdict
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ._api import Invitation, Member, Role, is_uuid, parse_timestamp
+from ._api import Invitation, Member, Role, parse_timestamp
 from ._errors import printable
-from ._options import OptionError
+from ._options import OptionError, is_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import _options, _plan
-from ._api import Desired, is_uuid
+from ._api import Desired
+from ._options import is_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

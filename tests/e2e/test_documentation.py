@@ -648,6 +648,15 @@ NOT_IN_THE_GUIDE = {
     "Unforeseen ... in the module itself; please report it with what led to it.",
     "does not tell how long it lives in all",
     "the answer was cut off",
+    # Of options that no module takes yet.
+    "...: ... is a bare address; write email: ....",
+    "...: ... is neither a count such as 5 nor a percentage such as 25%.",
+    "...: ... is not a list of role names or IDs such as [Developer].",
+    "...: ... is not an entry; write email: alice@example.com.",
+    "...: it is empty. A record that check mode only predicts has no ID; use its email instead.",
+    "...: it is null, which selects nobody; leave the option out, or check the variable it comes from.",
+    "...: role is the legacy role, admin or developer, not ...; use roles: [...].",
+    "...: the entry is empty; remove it, or write email: alice@example.com.",
 }
 
 

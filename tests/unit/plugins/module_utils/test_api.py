@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from ansible_collections.clickhouse.cloud.plugins.module_utils import _api
+from ansible_collections.clickhouse.cloud.plugins.module_utils import _options
 from ansible_collections.clickhouse.cloud.plugins.module_utils._api import (
     CloudApi,
     Desired,
@@ -512,7 +512,7 @@ def test_whatever_comes_is_a_value_or_a_failure(cloud, api, method, path, read, 
         if isinstance(each, Invitation):
             each.lifetime()
             shown = each.as_result(NOW)
-            assert _api.is_uuid(shown["id"])
+            assert _options.is_uuid(shown["id"])
         elif isinstance(each, Member):
             shown = each.as_result()
         else:

@@ -303,7 +303,7 @@ def test_an_invitation_is_not_revoked_for_a_role_that_is_there_no_more(run, api,
         ({"state": "absent", "email": "alice@"}, "email: 'alice@' is not one email address such as alice@example.com."),
         ({"state": "absent", "email": None}, "email: '' is not one email address such as alice@example.com."),
         ({"state": "absent", "invitation_id": "5"}, "invitation_id: '5' is not a UUID"),
-        ({"state": "absent", "invitation_id": ""}, "invitation_id: '' is not a UUID"),
+        ({"state": "absent", "invitation_id": ""}, "invitation_id: it is empty."),
         ({"state": "absent", "email": ALICE, "invitation_id": uid(5)}, "email|invitation_id"),
     ],
 )
