@@ -178,6 +178,7 @@ def settle(simulator):
     """Let time pass until every write has happened and shows."""
     for _time in range(6):
         simulator.cloud.list_invitations()
+        simulator.cloud.list_members()
 
 
 def assert_no_email_twice(simulator):

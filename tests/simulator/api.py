@@ -1,6 +1,6 @@
 # Copyright: Contributors to the clickhouse.cloud collection
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The part of ClickHouse Cloud's HTTP API that is simulated, as a Flask application."""
+"""The part of ClickHouse Cloud's HTTP API that is simulated: a Flask application."""
 
 from __future__ import annotations
 
@@ -9,14 +9,20 @@ import binascii
 import hmac
 import json
 import math
+import time
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from .cloud import Cloud, Rejection
 from .faults import JSON, envelope
+from .operations import ROUTES
 
-# Set by the server on a request that was admitted once, and is carried out late.
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# The server sets it on a request that was admitted before and is applied late.
 ADMITTED = "simulator.admitted"
 
 
@@ -33,11 +39,12 @@ def create_app(cloud: Cloud, key: str, secret: str) -> Flask:
             return None
         if not _is_authorized(request.headers.get("Authorization", ""), key, secret):
             return _failure(401, "UNAUTHORIZED: The API key or its secret is wrong")
-        over = cloud.admit(key)
-        if over is not None:
-            whole = cloud.settings.rate_limit_reset == "whole"
+        seconds = cloud.admit(key)
+        if seconds is not None:
             response = _failure(429, "TOO_MANY_REQUESTS")
-            response.headers["X-RateLimit-Reset"] = str(math.ceil(over)) if whole else f"{over:.3f}"
+            reset = _reset(seconds, cloud.settings.rate_limit_reset)
+            if reset:
+                response.headers["X-RateLimit-Reset"] = reset
             return response
         endpoint = request.endpoint or ""
         cloud.check_permission(endpoint.rpartition(".")[2])
@@ -60,7 +67,6 @@ def create_app(cloud: Cloud, key: str, secret: str) -> Flask:
 
 def _api(cloud: Cloud) -> Blueprint:
     api = Blueprint("api", __name__, url_prefix="/v1")
-    organization = "/organizations/<organization_id>"
 
     @api.before_request
     def check_organization() -> None:
@@ -69,36 +75,20 @@ def _api(cloud: Cloud) -> Blueprint:
         if organization_id is not None:
             cloud.check_organization(organization_id)
 
-    @api.get("/organizations")
-    def list_organizations() -> Response:
-        return _success(_list(cloud.list_organizations()))
-
-    @api.get(f"{organization}/invitations")
-    def list_invitations() -> Response:
-        return _success(_list(cloud.list_invitations()))
-
-    @api.post(f"{organization}/invitations")
-    def create_invitation() -> Response:
-        return _success(cloud.create_invitation(_body()))
-
-    @api.get(f"{organization}/invitations/<invitation_id>")
-    def get_invitation(invitation_id: str) -> Response:
-        return _success(cloud.get_invitation(invitation_id))
-
-    @api.delete(f"{organization}/invitations/<invitation_id>")
-    def delete_invitation(invitation_id: str) -> Response:
-        cloud.delete_invitation(invitation_id)
-        return _success(None)
-
-    @api.get(f"{organization}/members")
-    def list_members() -> Response:
-        return _success(_list(cloud.list_members()))
-
-    @api.get(f"{organization}/roles")
-    def list_roles() -> Response:
-        return _success(_list(cloud.list_roles()))
-
+    for operation, (method, path) in ROUTES.items():
+        view = _view(getattr(cloud, operation), takes_body=method in ("POST", "PATCH"))
+        api.add_url_rule(path, operation, view, methods=[method])
     return api
+
+
+def _view(call: Callable[..., list[str] | str | None], *, takes_body: bool) -> Callable[..., Response]:
+    """Answers a call of the API by a method of ``Cloud``, whose arguments are the IDs in the path, and the body."""
+
+    def view(**ids: str) -> Response:
+        result = call(*ids.values(), _body()) if takes_body else call(*ids.values())
+        return _success(f"[{', '.join(result)}]" if isinstance(result, list) else result)
+
+    return view
 
 
 def parse_json(data: bytes) -> object:
@@ -130,8 +120,17 @@ def _is_authorized(header: str, key: str, secret: str) -> bool:
     return scheme.lower() == "basic" and hmac.compare_digest(given, f"{key}:{secret}".encode())
 
 
-def _list(texts: list[str]) -> str:
-    return f"[{', '.join(texts)}]"
+def _reset(seconds: float, style: str) -> str:
+    """The value of ``X-RateLimit-Reset``, ``seconds`` before the limit ends; empty for no header."""
+    end = time.time() + seconds
+    return {
+        "whole": f"{math.ceil(seconds)}",
+        "exact": f"{seconds:.3f}",
+        "epoch": f"{math.ceil(end)}",
+        "epoch_milliseconds": f"{math.ceil(end * 1000)}",
+        "absurd": "1e300",
+        "missing": "",
+    }[style]
 
 
 def _success(result: str | None) -> Response:

@@ -1,6 +1,6 @@
 # Copyright: Contributors to the clickhouse.cloud collection
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The simulated organization: what it holds and the rules it keeps. Knows no HTTP."""
+"""The simulated organization: its state and its rules. Knows no HTTP."""
 
 from __future__ import annotations
 
@@ -12,17 +12,31 @@ import re
 import threading
 import time
 import uuid
-from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
-from .settings import Settings, is_seconds, parse_rate_limit
+from . import wire
+from .records import (
+    ADMIN,
+    LEGACY_ROLES,
+    MEMBER,
+    SYSTEM_ROLES,
+    Email,
+    Invitation,
+    Member,
+    People,
+    Role,
+    complete_roles,
+    is_email,
+    stable_id,
+    stored_email,
+)
+from .settings import Settings, is_offset, parse_rate_limit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 ORGANIZATION_ID = "00000000-0000-4000-8000-00000000c10d"
 ORGANIZATION_NAME = "Simulated organization"
-SYSTEM_ROLES = ("Admin", "Billing", "Member", "Org API reader", "Developer")
 PERMISSION = "control-plane:organization:manage"
 MIGRATED = "Organization has migrated to Custom Roles. Use 'assignedRoleIds' instead of 'role'."
 
@@ -33,7 +47,6 @@ _REASONS = {
     409: "CONFLICT",
 }
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,142 +61,76 @@ class Rejection(Exception):
         super().__init__(self.words)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Role:
-    """A role that can be given to a person; ``type`` is ``system`` or ``custom``."""
-
-    id: str
-    name: str
-    type: str
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Invitation:
-    """An invitation. Times are seconds since the epoch, the email is as it was sent."""
-
-    id: str
-    email: str
-    role: str
-    role_ids: tuple[str, ...]
-    created_at: float
-    expire_at: float
-
-    def is_to(self, email: str) -> bool:
-        """Whether it was sent to that address, in any case."""
-        return self.email.lower() == email.lower()
-
-    @property
-    def expired(self) -> bool:
-        """Whether its time has run out."""
-        return self.expire_at <= time.time()
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Member:
-    """A person who has joined."""
-
-    user_id: str
-    name: str
-    email: str
-    role: str
-    role_ids: tuple[str, ...]
-    joined_at: float
-
-
-@dataclasses.dataclass(frozen=True)
-class Email:
-    """An email that the creation of an invitation sent; ``role`` is what the call named."""
-
-    email: str
-    invitation_id: str
-    role: str | None
-    role_ids: tuple[str, ...]
-    time: float
-
-
-@dataclasses.dataclass(frozen=True)
-class _People:
-    """Everybody at one moment. Never changed: a write puts another in its place."""
-
-    invitations: Mapping[str, Invitation] = dataclasses.field(default_factory=dict)
-    members: Mapping[str, Member] = dataclasses.field(default_factory=dict)
-
-    def with_invitations(self, invitations: Iterable[Invitation]) -> _People:
-        added = {invitation.id: invitation for invitation in invitations}
-        return dataclasses.replace(self, invitations={**self.invitations, **added})
-
-    def without_invitations(self, gone: Callable[[Invitation], bool]) -> _People:
-        kept = {i.id: i for i in self.invitations.values() if not gone(i)}
-        return dataclasses.replace(self, invitations=kept)
-
-    def with_member(self, member: Member) -> _People:
-        return dataclasses.replace(self, members={**self.members, member.user_id: member})
-
-    def member(self, email: str) -> Member | None:
-        return next((m for m in self.members.values() if m.email.lower() == email.lower()), None)
-
-
 @dataclasses.dataclass
-class _HiddenWrite:
+class _Hidden(Generic[T]):
     """A write that reads do not show yet: what they show instead, and until when."""
 
-    before: _People
+    before: T
     reads: int
     until: float
+
+    def is_hidden(self, now: float) -> bool:
+        return self.reads > 0 or now < self.until
 
 
 @dataclasses.dataclass
 class _LateWrite:
-    """A write that has not happened yet: due at a time, or after so many list reads."""
+    """A write that has not been applied yet: due at a time, or after so many lists of its kind."""
 
     write: Callable[[], object]
     due: float | None
     reads: int | None
+    of_members: bool
+
+    def is_due(self, now: float) -> bool:
+        return (self.due is not None and self.due <= now) or (self.reads is not None and self.reads <= 0)
 
 
 def _locked(
     method: Callable[Concatenate[Cloud, P], T],
 ) -> Callable[Concatenate[Cloud, P], T]:
-    """Lets one thread in at a time, after what was due before it has happened."""
+    """Lets one thread in at a time, after the late writes that are due were applied."""
 
     @functools.wraps(method)
     def wrapper(self: Cloud, /, *args: P.args, **kwargs: P.kwargs) -> T:
         with self._lock:
-            self._let_late_writes_happen()
+            self._apply_late_writes()
             return method(self, *args, **kwargs)
 
     return wrapper
 
 
 class Cloud:
-    """One organization. Safe to be used by several threads."""
+    """One organization. Thread-safe."""
 
     def __init__(self, settings: Settings) -> None:
         self._lock = threading.RLock()
         self.reset(settings)
 
-    # Set up and looked at by tests: what is done here is visible to every read at once.
+    # Outside the API: set-up by tests, and other people. Every read shows it at once. With ``at_once=False`` the rules
+    # and the settings for stale reads apply, as to a write of the API.
 
     def reset(self, settings: Settings) -> None:
-        """Forgets everything and starts with an empty organization."""
+        """Starts again with an empty organization."""
         with self._lock:
             self._settings = settings
-            self._people = _People()
-            self._roles = {role.id: role for role in (Role(_stable_id(name), name, "system") for name in SYSTEM_ROLES)}
+            self._people = People()
+            self._roles = {role.id: role for role in (Role(stable_id(name), name, "system") for name in SYSTEM_ROLES)}
             self._emails: list[Email] = []
-            self._hidden: list[_HiddenWrite] = []
+            self._hidden: list[_Hidden[People]] = []
+            self._hidden_updates: dict[str, _Hidden[Member]] = {}
             self._late: list[_LateWrite] = []
-            self._texts: dict[Invitation, str] = {}
+            self._texts: dict[Invitation | Member, str] = {}
             self._windows: dict[str, tuple[float, int]] = {}
 
     @property
     def settings(self) -> Settings:
-        """The settings as they are now."""
+        """The current settings."""
         return self._settings
 
     @_locked
     def configure(self, settings: Mapping[str, object]) -> None:
-        """Changes some settings and keeps what there is."""
+        """Changes some settings of the organization as it is."""
         self._settings = self._settings.changed(settings)
         self._texts.clear()
 
@@ -197,84 +144,122 @@ class Cloud:
         created_ago: float | None = None,
         expires_in: float | None = None,
     ) -> Invitation:
-        """An invitation that was there before, whatever the rules say; no email goes out.
+        """Adds an invitation, whatever the rules say; sends no email.
 
-        ``created_ago`` and ``expires_in`` are seconds from now, the latter may be negative.
+        ``created_ago`` and ``expires_in`` are seconds from now and may be negative.
         """
-        now = time.time()
         lifetime = self._settings.invitation_lifetime
         for name, value in (("created_ago", created_ago), ("expires_in", expires_in)):
-            if value is not None and not (is_seconds(value) or _is_past(value)):
+            if value is not None and not is_offset(value):
                 raise ValueError(f"{name} is a number of seconds, not {value!r}.")
-        if expires_in is not None:
-            expire_at = now + expires_in
-            created_at = now - created_ago if created_ago is not None else expire_at - lifetime
-        elif created_ago is not None and not expired:
-            created_at = now - created_ago
-            expire_at = created_at + lifetime
-        else:
-            expire_at = now - 1 if expired else now + lifetime
-            created_at = expire_at - lifetime if created_ago is None else now - created_ago
-        invitation = self._new_invitation(_email(email), role, self.role_ids(role_names), created_at, expire_at)
-        self._set_up(self._people.with_invitations([invitation]))
+        if expires_in is None:
+            left = lifetime if created_ago is None else lifetime - created_ago
+            expires_in = -1.0 if expired else left
+        if created_ago is None:
+            created_ago = lifetime - expires_in
+        now = self._now()
+        invitation = self._new_invitation(
+            self._stored(email),
+            role or (None if role_names else "developer"),
+            self.role_ids(role_names),
+            now - created_ago,
+            now + expires_in,
+        )
+        self._put(self._people.with_invitations([invitation]))
         return invitation
 
     @_locked
-    def seed(self, count: int) -> None:
-        """Fills the organization with that many invited people."""
-        now = time.time()
-        self._set_up(
+    def seed(self, invitations: int, members: int = 0) -> None:
+        """Adds that many invited people and members, all with the role Member."""
+        now = self._now()
+        expire_at = now + self._settings.invitation_lifetime
+        self._put(
             self._people.with_invitations(
-                self._new_invitation(
-                    f"person{number:05}@example.com",
-                    None,
-                    (_stable_id("Member"),),
-                    now,
-                    now + self._settings.invitation_lifetime,
-                )
-                for number in range(1, count + 1)
+                self._new_invitation(f"person{number:05}@example.com", None, (MEMBER,), now, expire_at)
+                for number in range(1, invitations + 1)
+            ).with_members(
+                self._new_member(f"member{number:05}@example.com", None, (MEMBER,)) for number in range(1, members + 1)
             )
         )
 
     @_locked
-    def accept(self, email: str) -> Member:
-        """The person joins with the newest live invitation; all of theirs are gone then.
+    def accept(self, email: str, *, at_once: bool = True) -> Member:
+        """A person joins by the newest live invitation, and all their invitations disappear.
 
-        ``LookupError`` where there is none that is alive.
+        ``LookupError`` if there is no live one.
         """
-        member, people = self._accepted(email)
-        self._set_up(people)
+        email = self._stored(email)
+        live = [i for i in self._people.invitations_of(email) if not i.is_expired(self._now())]
+        if not live:
+            raise LookupError(f"{email} has no invitation that could be accepted.")
+        member = self._new_member(live[-1].email.lower(), live[-1].role, live[-1].role_ids)
+        theirs = self._people.invitations_of(email)
+        self._put(self._people.without_invitations(theirs.__contains__).with_members([member]), at_once)
         return member
 
     @_locked
     def expire(self, email: str) -> Invitation:
-        """Moves an invitation into the past, so that its time ran out a second ago.
-
-        ``LookupError`` where there is none.
-        """
-        email = _email(email)
-        found = [i for i in self._people.invitations.values() if i.is_to(email)]
-        if not found:
+        """A person's newest invitation expired a second ago; its lifetime stays. ``LookupError`` if there is none."""
+        email = self._stored(email)
+        theirs = self._people.invitations_of(email)
+        if not theirs:
             raise LookupError(f"{email} has no invitation.")
-        shift = found[-1].expire_at - (time.time() - 1)
-        older = dataclasses.replace(
-            found[-1],
-            created_at=found[-1].created_at - shift,
-            expire_at=found[-1].expire_at - shift,
-        )
-        self._set_up(self._people.with_invitations([older]))
-        return older
+        newest = theirs[-1]
+        shift = newest.expire_at - (self._now() - 1)
+        expired = dataclasses.replace(newest, created_at=newest.created_at - shift, expire_at=newest.expire_at - shift)
+        self._put(self._people.with_invitations([expired]))
+        return expired
 
     @_locked
-    def add_member(self, email: str, role: str = "developer", role_names: Sequence[str] = ()) -> Member:
-        """A person who has joined without an invitation, as through single sign-on."""
-        member = self._new_member(_email(email), role, self.role_ids(role_names))
-        self._set_up(self._people.with_member(member))
+    def revoke(self, email: str, *, at_once: bool = True) -> None:
+        """Somebody revokes all of a person's invitations."""
+        theirs = self._people.invitations_of(self._stored(email))
+        self._put(self._people.without_invitations(theirs.__contains__), at_once)
+
+    @_locked
+    def add_member(
+        self, email: str, role: str = "developer", role_names: Sequence[str] = (), *, at_once: bool = True
+    ) -> Member:
+        """A person joins without an invitation, with these roles."""
+        role_ids = self.role_ids(role_names)
+        member = self._new_member(self._stored(email), None if role_ids else role, role_ids)
+        self._put(self._people.with_members([member]), at_once)
+        return member
+
+    @_locked
+    def sign_on(
+        self, email: str, role: str = "developer", role_names: Sequence[str] = (), *, at_once: bool = True
+    ) -> Member:
+        """A person signs in through single sign-on: joins, or joins again, unless they are a member."""
+        member = self._people.member(self._stored(email))
+        return member or self.add_member(email, role, role_names, at_once=at_once)
+
+    @_locked
+    def update_member_of(
+        self, email: str, role: str | None = None, role_names: Sequence[str] = (), *, at_once: bool = True
+    ) -> Member:
+        """Somebody replaces a member's roles, by none if none are given. ``LookupError`` if there is no such member."""
+        member = self._member_of(email)
+        role_ids = self.role_ids(role_names)
+        role, role_ids = complete_roles(None if role_ids else role, role_ids)
+        updated = dataclasses.replace(member, role=role, role_ids=role_ids)
+        if not at_once:
+            self._reject_without_admin(member, updated)
+        self._put(self._people.with_members([updated]), at_once)
+        return updated
+
+    @_locked
+    def remove_member_of(self, email: str, *, at_once: bool = True) -> Member:
+        """Somebody removes a member, or they leave. ``LookupError`` if there is no such member."""
+        member = self._member_of(email)
+        if not at_once:
+            self._reject_without_admin(member, None)
+        self._put(self._people.without_member(member.user_id), at_once)
         return member
 
     @_locked
     def add_role(self, name: str, type: str = "custom") -> Role:
-        """One more role; names need not be unique."""
+        """Adds a role; names need not be unique."""
         if not isinstance(name, str) or not name:
             raise ValueError(f"A role's name is a text, not {name!r}.")
         if type not in ("custom", "system"):
@@ -285,7 +270,7 @@ class Cloud:
 
     @_locked
     def role_ids(self, names: Sequence[str]) -> tuple[str, ...]:
-        """IDs of roles by name, of the oldest where several share it."""
+        """IDs of roles by name; of several with one name, the oldest. ``ValueError`` for an unknown name."""
         if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
             raise ValueError(f"role_names is a list of texts, not {names!r}.")
         by_name = {role.name: role.id for role in reversed(self._roles.values())}
@@ -295,8 +280,15 @@ class Cloud:
         return tuple(by_name[name] for name in names)
 
     @_locked
+    def email_of(self, item_id: str) -> str | None:
+        """The email of an invitation or a member, by ID; ``None`` if there is no such ID."""
+        people, item_id = self._people, item_id.lower()
+        item = people.invitations.get(item_id) or people.members.get(item_id)
+        return item.email if item else None
+
+    @_locked
     def everything(self) -> dict[str, Any]:
-        """The true state as records of the wire, expired invitations and hidden writes too."""
+        """The true state as records of the API: expired invitations and hidden writes too."""
         return {
             "invitations": [self.record(i) for i in self._people.invitations.values()],
             "members": [self.record(m) for m in self._people.members.values()],
@@ -304,14 +296,25 @@ class Cloud:
             "emails": [dataclasses.asdict(email) for email in self._emails],
         }
 
-    # What the API offers.
+    def record(self, item: Invitation | Member | Role) -> dict[str, Any]:
+        """An item as the API shows it."""
+        return wire.record(item, self._settings, self._roles)
+
+    def postpone(
+        self, write: Callable[[], object], *, seconds: float | None, reads: int | None, of_members: bool
+    ) -> None:
+        """Applies a write after so many seconds, or after so many lists (of members or of invitations)."""
+        with self._lock:
+            due = None if seconds is None else time.time() + seconds
+            self._late.append(_LateWrite(write, due, reads, of_members))
+
+    # The API.
 
     @_locked
     def admit(self, key: str) -> float | None:
-        """Counts one request of a key: ``None``, or how many seconds it is over the limit for.
+        """Counts one request of a key: ``None``, or the seconds until its next request is admitted.
 
-        The window is fixed and opens with the first request after the last one has ended,
-        as ClickHouse describes its own.
+        The window is fixed and opens with the first request after the previous window, as ClickHouse documents it.
         """
         limit = parse_rate_limit(self._settings.rate_limit)
         if limit is None:
@@ -325,83 +328,99 @@ class Cloud:
         self._windows[key] = opened, count + 1
         return None
 
-    def check_permission(self, operation: str | None) -> None:
-        """Rejects what the settings forbid the key."""
+    def check_permission(self, operation: str) -> None:
+        """Rejects a call that the settings forbid the key."""
         settings = self._settings
         if (
             settings.forbidden
-            or (settings.members_forbidden and operation == "list_members")
+            or (settings.members_forbidden and "member" in operation)
             or (settings.roles_forbidden and operation == "list_roles")
         ):
             raise Rejection(403, f"The API key lacks the permission {PERMISSION}")
 
     @staticmethod
     def check_organization(organization_id: str) -> None:
-        """Rejects an ID that is none, and every organization but the key's own."""
-        _uuid("organization", organization_id)
-        # The API answers so, without an ID, for a foreign one.
+        """Rejects a malformed ID, and every organization but the key's own."""
+        _check_uuid("organization", organization_id)
+        # The API's answer for another organization does not contain the ID.
         if organization_id.lower() != ORGANIZATION_ID:
             raise Rejection(404)
 
     @_locked
     def list_invitations(self) -> list[str]:
-        """JSON texts of the invitations, in the order they were created."""
-        visible = self._read()
-        texts = [self._text(invitation) for invitation in visible.invitations.values() if self._shows(invitation)]
-        for late in self._late:
-            if late.reads is not None:
-                late.reads -= 1
-        self._let_late_writes_happen()
+        """JSON texts of the invitations, oldest first."""
+        visible = self._visible()
+        texts = [self._text(invitation) for invitation in visible.invitations.values() if self._is_shown(invitation)]
+        self._count_list(of_members=False)
         return texts
 
     @_locked
     def get_invitation(self, invitation_id: str) -> str:
         """JSON text of one invitation."""
-        _uuid("invitation", invitation_id)
-        invitation = self._read().invitations.get(invitation_id.lower())
-        if invitation is None or not self._shows(invitation):
-            raise Rejection(404, invitation_id)
-        return self._text(invitation)
+        return self._text(self._invitation(invitation_id, self._visible()))
 
     @_locked
     def create_invitation(self, body: object) -> str:
-        """Invites somebody, sends the email, and gives the JSON text of the invitation."""
-        if not isinstance(body, dict):
-            raise Rejection(400, "The body must be an object")
-        email = body.get("email")
+        """Invites somebody, sends the email, and returns the JSON text of the invitation."""
+        fields = _check_object(body)
+        email = fields.get("email")
         if not isinstance(email, str) or not is_email(email):
             raise Rejection(400, "email must be an email address")
-        role, role_ids = self._wanted_roles(body)
+        role, role_ids = self._requested_roles(fields, may_be_empty=False)
+        email = self._stored(email)
         self._reject_known(email)
-        now = time.time()
+        now = self._now()
         invitation = self._new_invitation(email, role, role_ids, now, now + self._settings.invitation_lifetime)
         self._write(self._people.with_invitations([invitation]))
-        shown = self.record(invitation)
-        self._emails.append(Email(shown["email"], invitation.id, role, invitation.role_ids, now))
+        self._emails.append(Email(self.record(invitation)["email"], invitation.id, role, invitation.role_ids, now))
         return self._text(invitation)
 
     @_locked
     def delete_invitation(self, invitation_id: str) -> None:
         """Revokes an invitation."""
-        _uuid("invitation", invitation_id)
-        invitation = self._people.invitations.get(invitation_id.lower())
-        if invitation is None or not self._shows(invitation):
-            raise Rejection(404, invitation_id)
+        invitation = self._invitation(invitation_id, self._people)
         self._write(self._people.without_invitations(lambda other: other is invitation))
 
     @_locked
     def list_members(self) -> list[str]:
-        """JSON texts of the members."""
-        return [json.dumps(self.record(member)) for member in self._read().members.values()]
+        """JSON texts of the members, oldest first."""
+        texts = [self._text(member) for member in self._visible_members().values()]
+        self._count_list(of_members=True)
+        return texts
+
+    @_locked
+    def get_member(self, user_id: str) -> str:
+        """JSON text of one member."""
+        return self._text(_member(user_id, self._visible_members()))
+
+    @_locked
+    def update_member(self, user_id: str, body: object) -> str:
+        """Replaces a member's whole set of roles, and returns the JSON text of the member."""
+        member = _member(user_id, self._people.members)
+        fields = _check_object(body)
+        if "role" in fields and self._settings.organization_era.startswith("migrated"):
+            raise Rejection(400, MIGRATED)
+        role, role_ids = complete_roles(*self._requested_roles(fields, may_be_empty=True))
+        updated = dataclasses.replace(member, role=role, role_ids=role_ids)
+        self._reject_without_admin(member, updated)
+        self._write(self._people.with_members([updated]))
+        return self._text(self._hide_update(member) or updated)
+
+    @_locked
+    def remove_member(self, user_id: str) -> None:
+        """Removes a member."""
+        member = _member(user_id, self._people.members)
+        self._reject_without_admin(member, None)
+        self._write(self._people.without_member(member.user_id))
 
     @_locked
     def list_roles(self) -> list[str]:
-        """JSON texts of the roles."""
+        """JSON texts of the roles, the system roles first."""
         return [json.dumps(self.record(role)) for role in self._roles.values()]
 
     @_locked
     def list_organizations(self) -> list[str]:
-        """JSON text of the only organization that a key sees."""
+        """JSON text of the key's own organization."""
         return [
             json.dumps(
                 {
@@ -412,95 +431,21 @@ class Cloud:
             )
         ]
 
-    # What somebody else does, or the network: writes like any other, seen as late as any other.
+    # The rules.
 
-    @_locked
-    def accept_elsewhere(self, email: str) -> None:
-        """Somebody accepts, in the console, while a client is at work."""
-        self._write(self._accepted(email)[1])
-
-    @_locked
-    def add_member_elsewhere(self, email: str, role: str, role_names: Sequence[str]) -> None:
-        """Somebody joins through single sign-on while a client is at work."""
-        member = self._new_member(_email(email), role, self.role_ids(role_names))
-        self._write(self._people.with_member(member))
-
-    @_locked
-    def delete_elsewhere(self, email: str) -> None:
-        """Somebody revokes all of a person's invitations while a client is at work."""
-        self._write(self._people.without_invitations(lambda other: other.is_to(email)))
-
-    @_locked
-    def email_of(self, invitation_id: str) -> str | None:
-        """To whom an invitation was sent, if there is such an invitation."""
-        invitation = self._people.invitations.get(invitation_id.lower())
-        return invitation.email if invitation else None
-
-    def postpone(self, write: Callable[[], object], *, seconds: float | None, reads: int | None) -> None:
-        """Lets a write happen after so many seconds, or after so many lists of invitations."""
-        with self._lock:
-            due = None if seconds is None else time.time() + seconds
-            self._late.append(_LateWrite(write, due, reads))
-
-    def record(self, item: Invitation | Member | Role) -> dict[str, Any]:
-        """An item as the API shows it."""
-        if isinstance(item, Role):
-            return {"id": item.id, "name": item.name, "type": item.type}
-        if isinstance(item, Member):
-            return {
-                "userId": item.user_id,
-                "name": item.name,
-                "email": item.email,
-                **self._shown_roles(item),
-                **self._times(joinedAt=item.joined_at),
-            }
-        lower = self._settings.email_case == "lower"
-        return {
-            "id": item.id,
-            "email": item.email.lower() if lower else item.email,
-            **self._shown_roles(item),
-            **self._times(createdAt=item.created_at, expireAt=item.expire_at),
-        }
-
-    def _shown_roles(self, item: Invitation | Member) -> dict[str, Any]:
+    def _requested_roles(self, fields: dict[str, Any], *, may_be_empty: bool) -> tuple[str | None, tuple[str, ...]]:
+        """``role`` and role IDs of a request, of which exactly one must be given."""
         era = self._settings.organization_era
-        assigned = [
-            {"roleId": role.id, "roleName": role.name, "roleType": role.type}
-            for role in map(self._roles.__getitem__, item.role_ids)
-        ]
-        if era == "legacy":
-            return {"role": item.role}
-        role = "developer" if era.startswith("migrated") else item.role
-        return {"role": role, "assignedRoles": assigned}
-
-    def _times(self, **times: float) -> dict[str, str]:
-        style = self._settings.timestamps
-        if style == "missing":
-            return {}
-        return {name: _timestamp(seconds, style) for name, seconds in times.items()}
-
-    def _text(self, invitation: Invitation) -> str:
-        text = self._texts.get(invitation)
-        if text is None:
-            text = self._texts[invitation] = json.dumps(self.record(invitation))
-        return text
-
-    def _shows(self, invitation: Invitation) -> bool:
-        return self._settings.list_expired or not invitation.expired
-
-    def _wanted_roles(self, body: dict[str, Any]) -> tuple[str | None, tuple[str, ...]]:
-        """``role`` and role IDs of a request, of which exactly one is given."""
-        era = self._settings.organization_era
-        if "role" in body and "assignedRoleIds" in body:
+        if "role" in fields and "assignedRoleIds" in fields:
             raise Rejection(400, "Only one of role and assignedRoleIds can be given")
-        if "role" in body:
-            if body["role"] not in ("admin", "developer"):
+        if "role" in fields:
+            if fields["role"] not in LEGACY_ROLES:
                 raise Rejection(400, "role must be one of admin, developer")
             if era == "migrated_rejects":
                 raise Rejection(400, MIGRATED)
-            return body["role"], ()
-        ids = body.get("assignedRoleIds")
-        if not isinstance(ids, list) or not ids or not all(isinstance(i, str) for i in ids):
+            return fields["role"], ()
+        ids = fields.get("assignedRoleIds")
+        if not isinstance(ids, list) or not (ids or may_be_empty) or not all(isinstance(i, str) for i in ids):
             raise Rejection(400, "One of role and assignedRoleIds must be given")
         if era == "legacy":
             raise Rejection(400, "Custom roles are not available to this organization")
@@ -510,123 +455,151 @@ class Cloud:
         return None, tuple(dict.fromkeys(role_id.lower() for role_id in ids))
 
     def _reject_known(self, email: str) -> None:
-        """Rejects a person who has joined or, as the settings say, is invited already."""
-        settings = self._settings
+        """Rejects inviting a member or, depending on the settings, somebody who is invited."""
+        settings, now = self._settings, self._now()
         if self._people.member(email):
-            raise Rejection(
-                settings.member_invitation_status,
-                "The user is already a member of the organization",
-            )
-        theirs = [i for i in self._people.invitations.values() if i.is_to(email)]
-        if (settings.second_invitation == "reject" and any(not i.expired for i in theirs)) or (
-            settings.second_beside_expired == "reject" and any(i.expired for i in theirs)
+            raise Rejection(settings.member_invitation_status, "The user is already a member of the organization")
+        theirs = self._people.invitations_of(email)
+        if (settings.second_invitation == "reject" and any(not i.is_expired(now) for i in theirs)) or (
+            settings.second_beside_expired == "reject" and any(i.is_expired(now) for i in theirs)
         ):
-            raise Rejection(
-                settings.second_invitation_status,
-                "An invitation for this email already exists",
-            )
+            raise Rejection(settings.second_invitation_status, "An invitation for this email already exists")
+
+    def _reject_without_admin(self, member: Member, updated: Member | None) -> None:
+        """Rejects taking the role Admin from the last member who has it; ``updated`` is ``None`` to remove them."""
+        if self._settings.last_admin == "allow" or ADMIN not in member.role_ids:
+            return
+        if updated and ADMIN in updated.role_ids:
+            return
+        if not any(ADMIN in other.role_ids for other in self._people.members.values() if other is not member):
+            raise Rejection(self._settings.last_admin_status, "The organization must have at least one admin")
+
+    # State.
+
+    def _now(self) -> float:
+        """The organization's clock, in seconds since the epoch."""
+        return time.time() + self._settings.clock_offset
+
+    def _stored(self, email: object) -> str:
+        """An email as the organization stores it. ``ValueError`` if it is none."""
+        if not isinstance(email, str) or not is_email(email):
+            raise ValueError(f"{email!r} is no email address.")
+        return stored_email(email, self._settings.email_form)
 
     def _new_invitation(
-        self,
-        email: str,
-        role: str | None,
-        role_ids: tuple[str, ...],
-        created_at: float,
-        expire_at: float,
+        self, email: str, role: str | None, role_ids: tuple[str, ...], created_at: float, expire_at: float
     ) -> Invitation:
-        role, role_ids = _both_ways(role, role_ids)
-        return Invitation(str(uuid.uuid4()), email, role, role_ids, created_at, expire_at)
+        return Invitation(str(uuid.uuid4()), email, *complete_roles(role, role_ids), created_at, expire_at)
 
     def _new_member(self, email: str, role: str | None, role_ids: tuple[str, ...]) -> Member:
-        role, role_ids = _both_ways(None if role_ids else role, role_ids)
         name = email.partition("@")[0].replace(".", " ").title()
-        return Member(str(uuid.uuid4()), name, email, role, role_ids, time.time())
+        return Member(stable_id(email.lower()), name, email, *complete_roles(role, role_ids), self._now())
 
-    def _accepted(self, email: str) -> tuple[Member, _People]:
-        email = _email(email)
-        theirs = [i for i in self._people.invitations.values() if i.is_to(email)]
-        live = [i for i in theirs if not i.expired]
-        if not live:
-            raise LookupError(f"{email} has no invitation that could be accepted.")
-        member = dataclasses.replace(
-            self._new_member(live[-1].email.lower(), None, live[-1].role_ids),
-            role=live[-1].role,
-        )
-        people = self._people.without_invitations(lambda other: other.is_to(email))
-        return member, people.with_member(member)
+    def _is_shown(self, invitation: Invitation) -> bool:
+        return self._settings.list_expired or not invitation.is_expired(self._now())
 
-    def _set_up(self, people: _People) -> None:
+    def _invitation(self, invitation_id: str, people: People) -> Invitation:
+        _check_uuid("invitation", invitation_id)
+        invitation = people.invitations.get(invitation_id.lower())
+        if invitation is None or not self._is_shown(invitation):
+            raise Rejection(404, invitation_id)
+        return invitation
+
+    def _member_of(self, email: str) -> Member:
+        member = self._people.member(self._stored(email))
+        if member is None:
+            raise LookupError(f"{email} is not a member.")
+        return member
+
+    def _text(self, item: Invitation | Member) -> str:
+        text = self._texts.get(item)
+        if text is None:
+            text = self._texts[item] = json.dumps(self.record(item))
+        return text
+
+    # Writes and reads.
+
+    def _put(self, people: People, at_once: bool = True) -> None:
+        """Writes from outside the API."""
+        if not at_once:
+            self._write(people)
+            return
         self._people = people
         self._hidden.clear()
+        self._hidden_updates.clear()
 
-    def _write(self, people: _People) -> None:
+    def _write(self, people: People) -> None:
         settings = self._settings
         if settings.stale_reads or settings.read_lag:
-            self._hidden.append(_HiddenWrite(self._people, settings.stale_reads, time.time() + settings.read_lag))
+            self._hidden.append(_Hidden(self._people, settings.stale_reads, time.time() + settings.read_lag))
         self._people = people
 
-    def _read(self) -> _People:
-        """What the next read shows: everything before the oldest write still hidden."""
+    def _hide_update(self, before: Member) -> Member | None:
+        """Hides a member's update as the settings say; returns the member as reads show them meanwhile."""
+        settings = self._settings
+        if not (settings.patch_stale_reads or settings.patch_lag):
+            return None
+        earlier = self._hidden_updates.get(before.user_id)
+        if earlier and earlier.is_hidden(time.time()):
+            before = earlier.before
+        until = time.time() + settings.patch_lag
+        self._hidden_updates[before.user_id] = _Hidden(before, settings.patch_stale_reads, until)
+        return before
+
+    def _visible(self) -> People:
+        """What the next read shows: the state before the oldest write that is still hidden."""
         now = time.time()
-        self._hidden = [h for h in self._hidden if h.reads > 0 or now < h.until]
+        self._hidden = [hidden for hidden in self._hidden if hidden.is_hidden(now)]
         for hidden in self._hidden:
             hidden.reads -= 1
         return self._hidden[0].before if self._hidden else self._people
 
-    def _let_late_writes_happen(self) -> None:
+    def _visible_members(self) -> Mapping[str, Member]:
+        """The members whom the next read shows, by ID."""
+        members, now = self._visible().members, time.time()
+        self._hidden_updates = {
+            user_id: hidden for user_id, hidden in self._hidden_updates.items() if hidden.is_hidden(now)
+        }
+        for hidden in self._hidden_updates.values():
+            hidden.reads -= 1
+        if not self._hidden_updates:
+            return members
+        return {
+            user_id: self._hidden_updates[user_id].before if user_id in self._hidden_updates else member
+            for user_id, member in members.items()
+        }
+
+    def _count_list(self, *, of_members: bool) -> None:
+        for late in self._late:
+            if late.reads is not None and late.of_members == of_members:
+                late.reads -= 1
+        self._apply_late_writes()
+
+    def _apply_late_writes(self) -> None:
+        if not self._late:
+            return
         now = time.time()
-        due = [
-            late
-            for late in self._late
-            if (late.due is not None and late.due <= now) or (late.reads is not None and late.reads <= 0)
-        ]
+        due = [late for late in self._late if late.is_due(now)]
         # Taken out first: each of these writes comes by here again.
         self._late = [late for late in self._late if late not in due]
         for late in due:
             late.write()
 
 
-def is_email(text: str) -> bool:
-    """Whether a text can be an email address."""
-    return len(text) <= 254 and text.isprintable() and bool(_EMAIL.fullmatch(text))
+def _check_object(body: object) -> dict[str, Any]:
+    if not isinstance(body, dict):
+        raise Rejection(400, "The body must be an object")
+    return body
 
 
-def _is_past(value: object) -> bool:
-    return isinstance(value, (int, float)) and is_seconds(-value)
-
-
-def _email(value: object) -> str:
-    if not isinstance(value, str) or not is_email(value):
-        raise ValueError(f"{value!r} is no email address.")
-    return value
-
-
-def _uuid(what: str, value: str) -> None:
+def _check_uuid(what: str, value: str) -> None:
     if not _UUID.fullmatch(value):
         raise Rejection(400, f"Invalid {what} id {value}")
 
 
-@functools.cache
-def _stable_id(name: str) -> str:
-    """A version 4 UUID that is the same in every run."""
-    return str(uuid.UUID(bytes=uuid.uuid5(uuid.NAMESPACE_OID, name).bytes, version=4))
-
-
-def _both_ways(role: str | None, role_ids: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """Completes the old role by the new ones, or the new ones by the old."""
-    admin, developer = _stable_id("Admin"), _stable_id("Developer")
-    if role_ids:
-        return role or ("admin" if admin in role_ids else "developer"), role_ids
-    if role not in (None, "admin", "developer"):
-        raise ValueError(f"role is admin or developer, not {role!r}.")
-    return role or "developer", (admin if role == "admin" else developer,)
-
-
-def _timestamp(seconds: float, style: str) -> str:
-    moment = datetime.fromtimestamp(seconds, timezone.utc)
-    if style == "garbage":
-        return "soon"
-    if style == "offset":
-        return moment.astimezone(timezone(timedelta(hours=2))).isoformat(timespec="milliseconds")
-    digits = moment.isoformat(timespec="microseconds").removesuffix("+00:00")
-    return f"{digits}123Z" if style == "nanoseconds" else f"{digits[:-3]}Z"
+def _member(user_id: str, members: Mapping[str, Member]) -> Member:
+    _check_uuid("user", user_id)
+    member = members.get(user_id.lower())
+    if member is None:
+        raise Rejection(404, user_id)
+    return member

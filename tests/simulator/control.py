@@ -1,6 +1,6 @@
 # Copyright: Contributors to the clickhouse.cloud collection
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The control path: what tests and people do to the organization from outside the API."""
+"""The control path: changes to the organization from outside the API."""
 
 from __future__ import annotations
 
@@ -52,6 +52,9 @@ def create_blueprint(simulator: Simulator) -> Blueprint:
     offer("/accept", simulator.accept)
     offer("/expire", simulator.expire)
     offer("/members", simulator.add_member)
+    offer("/sign_on", simulator.sign_on)
+    offer("/update_member", simulator.update_member)
+    offer("/remove_member", simulator.remove_member)
     offer("/roles", simulator.add_role)
     offer("/faults", simulator.order_fault)
 

@@ -23,19 +23,9 @@ from http import HTTPStatus
 from typing import Any, ClassVar, Protocol
 
 from .cloud import Cloud, Rejection
+from .operations import LISTS, OPERATIONS, WRITES
 from .settings import is_seconds
 
-OPERATIONS = (
-    "list_organizations",
-    "list_invitations",
-    "create_invitation",
-    "get_invitation",
-    "delete_invitation",
-    "list_members",
-    "list_roles",
-)
-LISTS = tuple(operation for operation in OPERATIONS if operation.startswith("list_"))
-WRITES = ("create_invitation", "delete_invitation")
 JSON = "application/json; charset=utf-8"
 _PHRASES = {known.value: known.phrase for known in HTTPStatus}
 # Narrower than Python can say: _TYPES checks them.
@@ -446,8 +436,8 @@ class _Late(Fault):
 class Race(Fault):
     """Somebody else acts at this very call, ``before`` or ``after`` it is carried out.
 
-    ``action`` is ``accept``, ``delete``, ``invite``, ``expire`` or ``add_member``; ``email``
-    is the person whom the call is about unless given. What the rules reject does not happen.
+    ``action`` is a key of ``ACTIONS``; ``email`` is by default the person whom the call is about.
+    An action that the rules reject does not happen.
     """
 
     action: str = "accept"
@@ -458,8 +448,8 @@ class Race(Fault):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.action not in ("accept", "delete", "invite", "expire", "add_member"):
-            raise ValueError(f"action is accept, delete, invite, expire or add_member, not {self.action!r}.")
+        if self.action not in ACTIONS:
+            raise ValueError(f"action is one of {', '.join(ACTIONS)}, not {self.action!r}.")
         if self.role not in (None, "admin", "developer"):
             raise ValueError(f"role is admin or developer, not {self.role!r}.")
         if self.moment not in ("before", "after"):
@@ -468,24 +458,38 @@ class Race(Fault):
     def play(self, exchange: Exchange) -> None:
         """Does what somebody else does."""
         email = self.email or exchange.person()
-        if email is None:
-            return
-        cloud = exchange.cloud
-        with contextlib.suppress(LookupError, Rejection, ValueError):
-            if self.action == "accept":
-                cloud.accept_elsewhere(email)
-            elif self.action == "delete":
-                cloud.delete_elsewhere(email)
-            elif self.action == "expire":
-                cloud.expire(email)
-            elif self.action == "add_member":
-                cloud.add_member_elsewhere(email, self.role or "developer", self.role_names)
-            elif self.role_names:
-                ids = list(cloud.role_ids(self.role_names))
-                cloud.create_invitation({"email": email, "assignedRoleIds": ids})
-            else:
-                cloud.create_invitation({"email": email, "role": self.role or "developer"})
+        if email is not None:
+            with contextlib.suppress(LookupError, Rejection, ValueError):
+                ACTIONS[self.action](exchange.cloud, email, self)
 
+
+def _invite(cloud: Cloud, email: str, race: Race) -> None:
+    roles = (
+        {"role": race.role or "developer"}
+        if not race.role_names
+        else {"assignedRoleIds": list(cloud.role_ids(race.role_names))}
+    )
+    cloud.create_invitation({"email": email, **roles})
+
+
+def _join(cloud: Cloud, email: str, race: Race) -> None:
+    cloud.sign_on(email, race.role or "developer", race.role_names, at_once=False)
+
+
+def _update(cloud: Cloud, email: str, race: Race) -> None:
+    cloud.update_member_of(email, race.role, race.role_names, at_once=False)
+
+
+# What somebody else can do in a race.
+ACTIONS: dict[str, Callable[[Cloud, str, Race], object]] = {
+    "accept": lambda cloud, email, _race: cloud.accept(email, at_once=False),
+    "delete": lambda cloud, email, _race: cloud.revoke(email, at_once=False),
+    "invite": _invite,
+    "expire": lambda cloud, email, _race: cloud.expire(email),
+    "add_member": _join,
+    "update_member": _update,
+    "remove_member": lambda cloud, email, _race: cloud.remove_member_of(email, at_once=False),
+}
 
 KINDS: dict[str, type[Fault]] = {
     "status": _Status,
@@ -647,7 +651,8 @@ def _true_answer(exchange: Exchange, applied: bool) -> Answer:
     """What the API answers, or, if the call must not arrive, a look-alike of a success."""
     if applied or exchange.operation not in WRITES:
         return exchange.handle()
-    record = json.dumps({"id": str(uuid.uuid4()), "email": "somebody@example.com"})
+    made_up = str(uuid.uuid4())
+    record = json.dumps({"id": made_up, "userId": made_up, "email": "somebody@example.com"})
     return Answer(200, envelope(200, result=record))
 
 

@@ -151,6 +151,7 @@ class _Exchange:
         path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
         self._arguments: Mapping[str, Any] = {}
         self._races_after: list[Race] = []
+        self._person: str | None = None
         self.operation: str | None = None
         self._is_api = path.startswith("/v1/")
         with contextlib.suppress(HTTPException):
@@ -166,6 +167,9 @@ class _Exchange:
         fault = None
         if self._is_api:
             races, fault = self._simulator.faults.due(self.operation)
+            if races:
+                # Known now, but maybe not after the call.
+                self._person = self._find_person()
             self._races_after = [race for race in races if race.moment == "after"]
             for race in races:
                 if race.moment == "before":
@@ -191,7 +195,8 @@ class _Exchange:
 
     def handle_later(self, *, seconds: float | None, reads: int | None) -> None:
         environ = {**self._environ, api.ADMITTED: True}
-        self.cloud.postpone(lambda: self._call(environ), seconds=seconds, reads=reads)
+        of_members = "member" in (self.operation or "")
+        self.cloud.postpone(lambda: self._call(environ), seconds=seconds, reads=reads, of_members=of_members)
 
     def _call(self, environ: dict[str, Any]) -> Answer:
         app = self._simulator.app
@@ -201,9 +206,12 @@ class _Exchange:
         return Answer(response.status_code, response.get_data(), dict(response.headers))
 
     def person(self) -> str | None:
-        invitation_id = self._arguments.get("invitation_id")
-        if invitation_id:
-            return self.cloud.email_of(invitation_id)
+        return self._person
+
+    def _find_person(self) -> str | None:
+        item_id = self._arguments.get("invitation_id") or self._arguments.get("user_id")
+        if item_id:
+            return self.cloud.email_of(item_id)
         with contextlib.suppress(ValueError, KeyError):
             body = api.parse_json(self._environ["wsgi.input"].getvalue())
             return str(body["email"]) if isinstance(body, dict) else None
@@ -363,9 +371,9 @@ class Simulator:
             self.cloud.set_up_invitation(email, role, role_names, expired, created_ago, expires_in)
         )
 
-    def seed(self, count: int) -> None:
-        """Invites that many people without sending an email."""
-        self.cloud.seed(count)
+    def seed(self, invitations: int, members: int = 0) -> None:
+        """Adds that many invited people and members, all with the role Member; sends no email."""
+        self.cloud.seed(invitations, members)
 
     def accept(self, email: str) -> dict[str, Any]:
         """The person joins; ``LookupError`` where they have no live invitation."""
@@ -376,8 +384,23 @@ class Simulator:
         return self.cloud.record(self.cloud.expire(email))
 
     def add_member(self, email: str, role: str = "developer", role_names: Sequence[str] = ()) -> dict[str, Any]:
-        """The person joins without an invitation."""
+        """A person joins without an invitation. One who has joined before gets these roles."""
         return self.cloud.record(self.cloud.add_member(email, role, role_names))
+
+    def sign_on(self, email: str, role: str = "developer", role_names: Sequence[str] = ()) -> dict[str, Any]:
+        """A person signs in through single sign-on: joins, or joins again, unless they are a member.
+
+        The roles are those of somebody who joins so. A person who was removed comes back with the same ID.
+        """
+        return self.cloud.record(self.cloud.sign_on(email, role, role_names))
+
+    def update_member(self, email: str, role: str | None = None, role_names: Sequence[str] = ()) -> dict[str, Any]:
+        """Somebody replaces a member's roles, by none if none are given; ``LookupError`` if there is no such member."""
+        return self.cloud.record(self.cloud.update_member_of(email, role, role_names))
+
+    def remove_member(self, email: str) -> dict[str, Any]:
+        """Somebody removes a member, or they leave; ``LookupError`` if there is no such member."""
+        return self.cloud.record(self.cloud.remove_member_of(email))
 
     def add_role(self, name: str, type: str = "custom") -> dict[str, Any]:
         """One more role; two may share a name."""

@@ -1,6 +1,6 @@
 # Copyright: Contributors to the clickhouse.cloud collection
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What of the simulated organization's behaviour can be switched."""
+"""The settings: what of the simulated organization's behaviour can be changed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _CHOICES: dict[str, tuple[object, ...]] = {
     "second_invitation": ("reject", "allow"),
@@ -22,19 +22,22 @@ _CHOICES: dict[str, tuple[object, ...]] = {
         "migrated_frozen",
     ),
     "member_invitation_status": (409, 400),
-    "rate_limit_reset": ("whole", "exact"),
+    "last_admin": ("reject", "allow"),
+    "last_admin_status": (400, 403),
+    "rate_limit_reset": ("whole", "exact", "epoch", "epoch_milliseconds", "absurd", "missing"),
     "timestamps": ("milliseconds", "offset", "nanoseconds", "missing", "garbage"),
+    "date_header": ("sent", "missing", "garbage"),
     "email_case": ("lower", "as_sent"),
+    "email_form": ("as_sent", "nfc", "nfd", "punycode"),
+    "reused_connections": ("served", "closed", "reset", "silent"),
 }
-_FLAGS = ("list_expired", "members_forbidden", "roles_forbidden", "forbidden")
-_SECONDS = ("read_lag", "invitation_lifetime")
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """One organization's behaviour. The README says what each setting means.
+    """One organization's behaviour. The README describes each setting.
 
-    Raises ``ValueError``, with a sentence, for a value that is not among a setting's own.
+    Raises ``ValueError``, with a sentence, for an invalid value.
     """
 
     second_invitation: str = "reject"
@@ -43,8 +46,12 @@ class Settings:
     list_expired: bool = True
     organization_era: str = "custom_roles_available"
     member_invitation_status: int = 409
+    last_admin: str = "reject"
+    last_admin_status: int = 400
     stale_reads: int = 0
     read_lag: float = 0.0
+    patch_stale_reads: int = 0
+    patch_lag: float = 0.0
     members_forbidden: bool = False
     roles_forbidden: bool = False
     forbidden: bool = False
@@ -52,26 +59,26 @@ class Settings:
     rate_limit: str = "10/10"
     rate_limit_reset: str = "whole"
     timestamps: str = "milliseconds"
+    clock_offset: float = 0.0
+    date_header: str = "sent"
+    date_offset: float = 0.0
     email_case: str = "lower"
+    email_form: str = "as_sent"
+    reused_connections: str = "served"
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
             value = getattr(self, name)
             if isinstance(value, bool) or value not in choices:
                 raise ValueError(f"{name} is one of {', '.join(map(str, choices))}, not {value!r}.")
-        for name in _FLAGS:
-            if not isinstance(getattr(self, name), bool):
-                raise ValueError(f"{name} is true or false, not {getattr(self, name)!r}.")
-        for name in _SECONDS:
-            if not is_seconds(getattr(self, name)):
-                raise ValueError(f"{name} is a number of seconds, not {getattr(self, name)!r}.")
-        reads = self.stale_reads
-        if isinstance(reads, bool) or not isinstance(reads, int) or reads < 0:
-            raise ValueError(f"stale_reads is a whole number, not {reads!r}.")
+        for names, words, is_valid in _RULES:
+            for name in names:
+                if not is_valid(getattr(self, name)):
+                    raise ValueError(f"{name} is {words}, not {getattr(self, name)!r}.")
         parse_rate_limit(self.rate_limit)
 
     def changed(self, settings: Mapping[str, Any]) -> Settings:
-        """These settings with some of them changed; ``ValueError`` for one that does not exist."""
+        """These settings with some of them changed; ``ValueError`` for an unknown one."""
         known = [field.name for field in dataclasses.fields(self)]
         for name in settings:
             if name not in known:
@@ -80,8 +87,29 @@ class Settings:
 
 
 def is_seconds(value: object) -> bool:
-    """Whether a value can be a span of time: a number, not negative, at most some decades."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1e9
+    """Whether a value can be a duration: a number, not negative, at most some decades."""
+    return is_offset(value) and value >= 0  # type: ignore[operator]
+
+
+def is_offset(value: object) -> bool:
+    """Whether a value can be a difference of two times: a number, at most some decades."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -1e9 <= value <= 1e9
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+_RULES: tuple[tuple[tuple[str, ...], str, Callable[[object], bool]], ...] = (
+    (
+        ("list_expired", "members_forbidden", "roles_forbidden", "forbidden"),
+        "true or false",
+        lambda value: isinstance(value, bool),
+    ),
+    (("stale_reads", "patch_stale_reads"), "a whole number", _is_count),
+    (("read_lag", "patch_lag", "invitation_lifetime"), "a number of seconds", is_seconds),
+    (("clock_offset", "date_offset"), "a number of seconds, negative or not", is_offset),
+)
 
 
 class RateLimit(NamedTuple):
@@ -94,7 +122,7 @@ class RateLimit(NamedTuple):
 def parse_rate_limit(value: object) -> RateLimit | None:
     """The limit written ``10/10``, or ``None`` for ``0``, no limit.
 
-    Without seconds it is for the ten seconds of the real API.
+    Without seconds it is for ten seconds, as the real API's.
     """
     match = re.fullmatch(r"(\d{1,9})(?:/(\d{1,9}(?:\.\d{1,9})?))?", str(value))
     if not match or (match[2] and float(match[2]) == 0):

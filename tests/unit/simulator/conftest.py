@@ -80,6 +80,15 @@ class Api:
     def members(self, status=200):
         return self.call("GET", "/members", "list_members", status)
 
+    def member(self, user_id, status=200):
+        return self.call("GET", f"/members/{user_id}", "get_member", status)
+
+    def update(self, user_id, status=200, **fields):
+        return self.call("PATCH", f"/members/{user_id}", "update_member", status, json=fields)
+
+    def remove(self, user_id, status=200):
+        return self.call("DELETE", f"/members/{user_id}", "remove_member", status)
+
     def roles(self, status=200):
         return self.call("GET", "/roles", "list_roles", status)
 

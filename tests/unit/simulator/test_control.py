@@ -31,6 +31,10 @@ def test_the_control_path_sets_things_up(control, simulator):
     bob = control("accept", {"email": "bob@example.com"})
     zoe = control("members", {"email": "zoe@example.com", "role": "admin"})
     assert simulator.members == [bob, zoe]
+    assert control("update_member", {"email": "bob@example.com"})["assignedRoles"] == []
+    assert control("remove_member", {"email": "bob@example.com"})["userId"] == bob["userId"]
+    bob = control("sign_on", {"email": "bob@example.com", "role": "admin"})
+    assert simulator.members == [zoe, bob]
     auditor = control("roles", {"name": "Auditor"})
     assert simulator.roles[-1] == auditor == {"id": auditor["id"], "name": "Auditor", "type": "custom"}
     assert control("settings", {"list_expired": False, "rate_limit": "5/1"}) == {}
@@ -62,6 +66,9 @@ def test_the_control_path_sets_things_up(control, simulator):
         ("accept", {"email": "ann@example.com"}, 404, "ann@example.com"),
         ("expire", {"email": "ann@example.com"}, 404, "ann@example.com"),
         ("members", {"email": "ann@example.com", "role": 7}, 400, "role"),
+        ("sign_on", {"email": "ann@example.com", "role_names": ["King"]}, 400, "King"),
+        ("update_member", {"email": "ann@example.com"}, 404, "ann@example.com"),
+        ("remove_member", {"email": "ann@example.com"}, 404, "ann@example.com"),
         ("roles", {"name": ""}, 400, "name"),
         ("roles", {"name": "Auditor", "type": "odd"}, 400, "odd"),
         ("settings", {"color": "red"}, 400, "color"),
@@ -103,7 +110,7 @@ FIELDS = [
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    path=st.sampled_from(["invite", "accept", "expire", "members", "roles", "settings", "reset", "faults"]),
+    path=st.sampled_from(["invite", "accept", "expire", "members", "sign_on", "roles", "settings", "reset", "faults"]),
     body=st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=4),
     email=st.booleans(),
     kind=st.none() | st.sampled_from(list(KINDS)),
