@@ -65,26 +65,75 @@ notes:
     O(api_retry_timeout).
 """
 
-    # What a module that writes has besides.
+    # Options of the modules that write.
     WRITING = r"""
 options:
   renew_before:
     description:
-      - Send an invitation anew once it has expired or expires within this time, a duration such as V(36h), V(2d),
-        V(90m) or V(1d12h).
-      - V(0s), or V(0), sends it anew once it has expired.
-      - V(never) leaves an expired invitation as it is, so that a person who does not answer is not written to again
-        and again.
-      - Ignored, with a warning, for an invitation whose whole lifetime is not longer than this, since every run would
-        send an email.
+      - Resend an invitation that has expired or expires within this time, a duration such as V(36h), V(2d), V(90m) or
+        V(1d12h). V(0) is V(0s).
+      - V(never) leaves an expired invitation alone, so that a person who does not answer is not emailed again and
+        again.
+      - Ignored, with a warning, if an invitation's whole lifetime is not longer than this, since every run would send
+        an email.
     type: str
     default: 0s
+  resend:
+    description:
+      - Also resend an invitation that is live and as desired, because the email got lost. Every run sends an email.
+      - Members are left alone.
+    type: bool
+    default: false
 attributes:
   idempotent:
     details:
-      - Time counts as a change. An invitation that expires between two runs is sent anew, unless
-        O(renew_before=never).
+      - Time counts as a change. An invitation that expires between two runs is resent, unless O(renew_before=never).
+      - With O(resend=true) every run sends an email.
 notes:
-  - Let only one task at a time write for an organization, for example with C(run_once). Two at the same moment may
-    both invite a person.
+  - Run one task at a time for an organization, for example with C(run_once). Two at the same moment may both invite a
+    person.
+"""
+
+    # Options of the modules for one person.
+    PERSON = r"""
+options:
+  role:
+    description:
+      - Legacy role, for an organization without custom roles. The API calls it deprecated; prefer O(roles).
+      - O(state=present) takes exactly one of O(role) and O(roles).
+    type: str
+    choices: [admin, developer]
+  roles:
+    description:
+      - Names or IDs of system or custom roles. A role is found by its ID, then by its exact name, then by its name
+        ignoring case if only one role has it.
+      - An element may hold several names, one a line.
+      - Names cost one more request than IDs.
+    type: list
+    elements: str
+"""
+
+    # Options of the modules for a roster.
+    ROSTER = r"""
+options:
+  emails:
+    description:
+      - Short for entries of the roster without roles of their own. An element may hold several addresses, separated by
+        whitespace, commas or semicolons. Blank ones are dropped.
+    type: list
+    elements: str
+  role:
+    description:
+      - Legacy role for entries that have no roles of their own, in an organization without custom roles. The API calls
+        it deprecated; prefer O(roles).
+    type: str
+    choices: [admin, developer]
+  roles:
+    description:
+      - Names or IDs of system or custom roles for entries that have no roles of their own. A role is found by its ID,
+        then by its exact name, then by its name ignoring case if only one role has it.
+      - An element may hold several names, one a line.
+      - Names cost one more request for the whole roster than IDs.
+    type: list
+    elements: str
 """

@@ -2,26 +2,26 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""ClickHouse Cloud as it is: the API's paths and field names, and what is read from its answers."""
+"""Private to the collection: the API of one organization, its paths and field names; records in, records out."""
 
 from __future__ import annotations
 
+import enum
 import functools
 import re
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Union
+from urllib.parse import quote
 
 from ._errors import ApiError
-from ._options import is_uuid
+from ._options import is_uuid, normalize_email
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVar, Union
+    from typing import TypeVar
 
     from ._client import Client
-
-    # Whoever has roles, or is to have them.
-    Holder = Union["Desired", "Invitation", "Member"]
 
     _Record = TypeVar("_Record")
 
@@ -31,8 +31,9 @@ _TIMESTAMP = re.compile(
 )
 
 
-class Role(NamedTuple):
-    """A system role or a custom one. Name and type are None where only the ID is known."""
+@dataclass(frozen=True)
+class Role:
+    """A system role or a custom role. Name and type are None where only the ID is known."""
 
     id: str
     name: str | None = None
@@ -43,19 +44,21 @@ class Role(NamedTuple):
         return {"role_id": self.id, "role_name": self.name, "role_type": self.type}
 
 
-class Desired(NamedTuple):
-    """The roles that someone is to have: ``assigned_roles`` or, where there are none, the older ``role``."""
+@dataclass(frozen=True)
+class Desired:
+    """The roles that a person is to have: ``assigned_roles`` or, if there are none, the legacy ``role``."""
 
     email: str
     role: str | None = None
     assigned_roles: tuple[Role, ...] | None = None
 
 
-class Invitation(NamedTuple):
-    """An invitation. In check mode one that is only predicted has no ID and no times.
+@dataclass(frozen=True)
+class Invitation:
+    """An invitation. A predicted one has no ID and no times.
 
-    ``role`` is the API's older field, ``assigned_roles`` the newer one: None where it is not there, as in older
-    organizations' answers, empty where it is there but tells nothing.
+    ``role`` is the API's legacy field. ``assigned_roles`` is None if the API does not send the field, as for older
+    organizations, and empty if the field tells nothing.
     """
 
     email: str
@@ -66,7 +69,7 @@ class Invitation(NamedTuple):
     expire_at: str | None = None
 
     def expires_within(self, time: timedelta, now: datetime) -> bool:
-        """Whether it has expired by so long from now. What does not say when it expires has not."""
+        """Whether it expires within this time from now, or has expired. Without an expiry it never does."""
         expiry = parse_timestamp(self.expire_at)
         return expiry is not None and expiry - now <= time
 
@@ -75,17 +78,18 @@ class Invitation(NamedTuple):
         return self.expires_within(timedelta(0), now)
 
     def lifetime(self) -> timedelta | None:
-        """How long it lives in all, None where the API does not tell."""
+        """Its whole lifetime, None if the API does not tell."""
         created, expiry = parse_timestamp(self.created_at), parse_timestamp(self.expire_at)
         return expiry - created if created and expiry else None
 
     def as_result(self, now: datetime) -> dict[str, Any]:
         """The invitation as a module returns it."""
-        return {**self._asdict(), "assigned_roles": _roles_as_result(self), "expired": self.expired(now)}
+        return {**vars(self), "assigned_roles": roles_as_result(self), "expired": self.expired(now)}
 
 
-class Member(NamedTuple):
-    """Someone who has joined. The roles are told as an invitation's are."""
+@dataclass(frozen=True)
+class Member:
+    """A person who has joined. Roles are as those of an invitation."""
 
     email: str
     role: str | None = None
@@ -96,30 +100,42 @@ class Member(NamedTuple):
 
     def as_result(self) -> dict[str, Any]:
         """The member as a module returns it."""
-        return {**self._asdict(), "assigned_roles": _roles_as_result(self)}
+        return {**vars(self), "assigned_roles": roles_as_result(self)}
+
+
+# A record with roles.
+Holder = Union[Desired, Invitation, Member]
+
+
+class Deletion(enum.Enum):
+    """What came of a DELETE. ``UNCLEAR``: the record is gone, and an ambiguous attempt of this call may be why."""
+
+    DELETED = "deleted"
+    ALREADY_GONE = "already gone"
+    UNCLEAR = "unclear"
 
 
 class CloudApi:
-    """One organization of ClickHouse Cloud. What calls the API raises ApiError where that does not succeed."""
+    """The API of one organization of ClickHouse Cloud. Each method that calls it raises ApiError on failure."""
 
     def __init__(self, client: Client, organization_id: str | None) -> None:
         self.client = client
         self._organization_id = organization_id
 
     def invitations(self) -> list[Invitation]:
-        """List the invitations. Whether expired ones are among them, the API's documentation leaves open."""
+        """List the invitations. The API's reference does not tell whether expired ones are among them."""
         return self._list("list the invitations", "invitations", _invitation)
 
     def members(self) -> list[Member]:
-        """List who has joined."""
+        """List the members."""
         return self._list("list the members", "members", _member)
 
     def members_if_allowed(self) -> list[Member] | None:
-        """List who has joined; None if the key may not."""
+        """List the members; None if the API says that the key may not."""
         try:
             return self.members()
         except ApiError as error:
-            if error.status == 403:
+            if error.status == 403 and error.request_id is not None:
                 return None
             raise
 
@@ -129,13 +145,13 @@ class CloudApi:
 
     def invitation(self, invitation_id: str) -> Invitation | None:
         """Get one invitation; None if there is none with this ID."""
-        path = self.path("invitations", invitation_id)
+        path = self._path("invitations", invitation_id)
         purpose = f"get the invitation {invitation_id}"
         try:
             record = self.client.call(purpose, "GET", path)
         except ApiError as error:
-            # Other unknown IDs are known to answer 400, and an unknown organization answers 404 too: listing tells them
-            # apart, and finds what a late read missed.
+            # An unknown ID can be answered 400, an unknown organization is answered 404: the list tells them apart, and
+            # has what a stale read missed.
             if error.status not in (400, 404):
                 raise
             return next((invitation for invitation in self.invitations() if invitation.id == invitation_id), None)
@@ -144,75 +160,81 @@ class CloudApi:
             raise _unreadable(purpose, "GET", path)
         return invitation
 
-    def create(self, wish: Desired) -> Invitation:
+    def create_invitation(self, desired: Desired) -> Invitation:
         """Invite a person. Each success is an email to them.
 
-        An error that is ``ambiguous`` leaves open whether the person was invited.
+        After an ambiguous error the person may have been invited.
         """
-        path = self.path("invitations")
-        purpose = f"invite {wish.email}"
-        assigned = sorted(role.id for role in wish.assigned_roles or ())
-        roles: dict[str, Any] = {"assignedRoleIds": assigned} if assigned else {"role": wish.role}
-        invitation = _invitation(self.client.call(purpose, "POST", path, {"email": wish.email, **roles}))
-        if invitation is None or invitation.email != wish.email:
+        purpose, path = f"invite {desired.email}", self._path("invitations")
+        invitation = _invitation(self._send_roles(purpose, "POST", path, desired, {"email": desired.email}))
+        if invitation is None or invitation.email != desired.email:
             raise _unreadable(purpose, "POST", path)
         return invitation
 
-    def delete(self, invitation: Invitation) -> bool | None:
-        """Revoke an invitation; False if it was gone already, None if it is gone and either may be why."""
-        path = self.path("invitations", str(invitation.id))
+    def delete_invitation(self, invitation: Invitation) -> Deletion:
+        """Revoke an invitation."""
+        return self._delete(f"revoke the invitation of {invitation.email}", "invitations", invitation.id)
+
+    def update_member(self, member: Member, desired: Desired) -> Member:
+        """Replace a member's whole set of roles, and return the answer, which may still show the roles of before."""
+        purpose, path = (
+            f"change the roles of {member.email}",
+            self._path("members", quote(str(member.user_id), safe="")),
+        )
+        answer = _member(self._send_roles(purpose, "PATCH", path, desired, {}))
+        if answer is None or answer.user_id != member.user_id:
+            raise _unreadable(purpose, "PATCH", path)
+        return answer
+
+    def remove_member(self, member: Member) -> Deletion:
+        """Remove a member from the organization."""
+        return self._delete(f"remove {member.email}", "members", member.user_id)
+
+    def _send_roles(self, purpose: str, method: str, path: str, desired: Desired, fields: dict[str, Any]) -> object:
+        """Send roles by ID or, if the API rejects that, by the legacy role: an organization may take only one."""
+        ids = sorted(role.id for role in desired.assigned_roles or ())
+        if ids:
+            try:
+                return self.client.call(purpose, method, path, {**fields, "assignedRoleIds": ids})
+            except ApiError as error:
+                if error.status != 400 or not desired.role:
+                    raise
+        return self.client.call(purpose, method, path, {**fields, "role": desired.role})
+
+    def _delete(self, purpose: str, collection: str, record_id: str | None) -> Deletion:
+        """Delete a record. Only the API's own 404 says that it is gone: a gateway's says nothing."""
         try:
-            self.client.call(f"revoke the invitation of {invitation.email}", "DELETE", path)
+            self.client.call(purpose, "DELETE", self._path(collection, quote(str(record_id), safe="")))
         except ApiError as error:
-            may_be_ours = error.ambiguous or error.earlier_try_ambiguous
-            if not self._is_gone(invitation, error):
-                raise error.noting(still_invited(invitation.email) if may_be_ours else None) from error
-            return None if may_be_ours else False
-        return True
-
-    def _is_gone(self, invitation: Invitation, error: ApiError) -> bool:
-        """Whether an invitation that could not be revoked is there no more. A gateway's 404 tells nothing.
-
-        :raises ApiError: where it may have been revoked, and even looking does not get through.
-        """
-        if error.status == 404 and error.request_id:
-            return True
-        try:
-            return (error.rejected or error.ambiguous) and self.invitation(str(invitation.id)) is None
-        except ApiError as blind:
-            if error.rejected or blind.rejected:
-                return False
-            raise blind.noting(still_invited(invitation.email)) from error
+            if error.status == 404 and error.request_id is not None:
+                return Deletion.UNCLEAR if error.earlier_try_ambiguous else Deletion.ALREADY_GONE
+            raise
+        return Deletion.DELETED
 
     def _list(self, purpose: str, collection: str, read: Callable[[object], _Record | None]) -> list[_Record]:
-        path = self.path(collection)
+        path = self._path(collection)
         records = self.client.call(purpose, "GET", path)
         readable = list(filter(None, map(read, records))) if isinstance(records, list) else []
         if not readable and records != []:
             raise _unreadable(purpose, "GET", path)
         return readable
 
-    def path(self, *parts: str) -> str:
-        """A path below the organization, which is asked for where it was not given."""
+    def _path(self, *parts: str) -> str:
+        """A path below the organization, which is looked up if it was not given."""
         if self._organization_id is None:
             self._organization_id = self._find_organization()
         return "/".join(("/v1/organizations", self._organization_id, *parts))
 
     def _find_organization(self) -> str:
-        """Ask which organization the key belongs to. A key belongs to exactly one."""
+        """Look up the organization of the key. A key belongs to exactly one."""
         purpose, path = "find the organization of the API key", "/v1/organizations"
         records = self.client.call(purpose, "GET", path)
         found = [each.get("id") for each in records if isinstance(each, dict)] if isinstance(records, list) else []
         ids = [str(each).lower() for each in found if is_uuid(each)]
         if len(ids) != 1:
-            error = _unreadable(purpose, "GET", path, f"{len(ids)} organizations instead of one")
-            raise error.noting("set organization_id")
+            reason = f"{len(ids)} organizations instead of one"
+            raise _unreadable(purpose, "GET", path, reason).noting("set organization_id")
         return ids[0]
-
-
-def still_invited(email: str) -> str:
-    """The clause for a revocation of which it is not known what came of it."""
-    return f"whether {email} is still invited is not known: run this again, it looks first"
 
 
 @functools.lru_cache
@@ -230,26 +252,27 @@ def parse_timestamp(text: str | None) -> datetime | None:
         return None
 
 
-def _roles_as_result(holder: Holder) -> list[dict[str, Any]]:
+def roles_as_result(holder: Holder) -> list[dict[str, Any]]:
+    """The assigned roles as a module returns them."""
     return [role.as_result() for role in holder.assigned_roles or ()]
 
 
 def _unreadable(purpose: str, method: str, path: str, reason: str = "unexpected content") -> ApiError:
-    """Make the error for a right envelope around a wrong result. What was asked for may have been done."""
-    what = f"the answer is not one of ClickHouse Cloud's ({reason})"
+    """Make the error for a valid envelope around an invalid result. The request may have taken effect."""
+    what = f"the response is not one of ClickHouse Cloud's ({reason})"
     sentence = f"Could not {purpose}: {what}; check api_url and any proxy on the way"
     return ApiError(sentence, method=method, path=path, reason=reason, status=200, ambiguous=True)
 
 
 def _text(value: object) -> str | None:
-    """Text as it came, without the halves of characters that nothing downstream can print; None for anything else."""
+    """A text without lone surrogates, which nothing downstream can print; None for anything else."""
     if not isinstance(value, str):
         return None
     return value if value.isascii() else value.encode(errors="replace").decode()
 
 
 def _email(value: object) -> str:
-    return (_text(value) or "").strip().lower()
+    return normalize_email(_text(value) or "")
 
 
 def _role_id(value: object) -> str | None:
@@ -258,7 +281,7 @@ def _role_id(value: object) -> str | None:
 
 
 def _assigned_roles(value: object) -> tuple[Role, ...] | None:
-    """Read ``assignedRoles``. Where any of them cannot be read, none is known."""
+    """Read ``assignedRoles``. If one of them cannot be read, none is known."""
     if value is None:
         return None
     roles = []
@@ -271,7 +294,7 @@ def _assigned_roles(value: object) -> tuple[Role, ...] | None:
 
 
 def _invitation(record: object) -> Invitation | None:
-    """Read an invitation; None where it has no ID or no email, which leaves nothing to be done with it."""
+    """Read an invitation; None if it has no ID or no email, which leaves nothing to be done with it."""
     if not isinstance(record, dict) or not is_uuid(record.get("id")) or not _email(record.get("email")):
         return None
     return Invitation(
@@ -285,8 +308,8 @@ def _invitation(record: object) -> Invitation | None:
 
 
 def _member(record: object) -> Member | None:
-    """Read a member; None where the record has no email."""
-    if not isinstance(record, dict) or not _email(record.get("email")):
+    """Read a member; None if the record has no user ID or no email, which leaves nothing to be done with it."""
+    if not isinstance(record, dict) or not _text(record.get("userId")) or not _email(record.get("email")):
         return None
     return Member(
         email=_email(record["email"]),
@@ -299,7 +322,7 @@ def _member(record: object) -> Member | None:
 
 
 def _role(record: object) -> Role | None:
-    """Read a role; None where it has no ID or no name."""
+    """Read a role; None if it has no ID or no name."""
     if not isinstance(record, dict):
         return None
     role_id, name = _role_id(record.get("id")), _text(record.get("name"))

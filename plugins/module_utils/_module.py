@@ -24,7 +24,7 @@ from ansible.module_utils.common.parameters import remove_values
 from . import _api, _client, _errors, _options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 DEFAULT_API_URL = "https://api.clickhouse.cloud"
 
@@ -52,11 +52,28 @@ ROLE_OPTIONS: dict[str, dict[str, Any]] = {
     "roles": {"type": "list", "elements": "str"},
 }
 
+WRITING_OPTIONS: dict[str, dict[str, Any]] = {
+    "renew_before": {"type": "str", "default": "0s"},
+    "resend": {"type": "bool", "default": False},
+}
+
+ROSTER_OPTIONS: dict[str, dict[str, Any]] = {
+    "emails": {"type": "list", "elements": "str"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    **ROLE_OPTIONS,
+    "purge": {"type": "bool", "default": False},
+    **WRITING_OPTIONS,
+}
+
 # Seconds of waiting in all from which on a result says so.
 LONG_WAIT = 10.0
 
 
-def create_module(options: Mapping[str, Any], **constraints: object) -> AnsibleModule:
+def create_module(
+    options: Mapping[str, Any],
+    selects: Sequence[str] = (),  # noqa: ARG001
+    **constraints: object,
+) -> AnsibleModule:
     """Make the module, with the options that every module has."""
     return AnsibleModule(argument_spec={**COMMON_OPTIONS, **options}, supports_check_mode=True, **constraints)
 

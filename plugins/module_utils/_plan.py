@@ -2,121 +2,272 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is to be done: (wanted, current, now) to a list of steps, one a person. Pure: no I/O, no clock, no Ansible."""
+"""Private to the collection: (desired, current, policy) to a plan of typed changes. Pure: no I/O, no clock, no Ansible.
+
+========================================== ======================================================================
+a person has now                           and is to have access
+========================================== ======================================================================
+a live invitation with these roles         unchanged; renewed if it expires within ``renew_before``, or ``resend``
+a live invitation with other roles         replaced: revoked, and invited with the desired roles
+a live invitation, roles unknown           unchanged, with a warning
+only an expired invitation                 renewed; expired, left alone, if ``renew_before`` is never
+joined                                     member, left alone; if members are managed: updated or unchanged
+nothing                                    created
+========================================== ======================================================================
+
+A person who is to have no access loses every invitation and, if members are managed, the membership.
+"""
 
 from __future__ import annotations
 
+import enum
 from collections import defaultdict
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Union
 
-from ._api import Invitation, Member, Role, parse_timestamp
+from ._api import Desired, Invitation, Member, Role, parse_timestamp
 from ._errors import printable
-from ._options import OptionError, is_uuid
+from ._options import Limit, OptionError, bounded, is_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ._api import Desired, Holder
-    from ._errors import ApiError
+    from ._api import Holder
 
-ACTIONS = ("created", "unchanged", "replaced", "renewed", "deleted", "absent", "member", "expired")
+INVITATION_ACTIONS = ("created", "unchanged", "replaced", "renewed", "deleted", "absent", "member", "expired")
+MEMBERSHIP_ACTIONS = (
+    "created", "unchanged", "replaced", "renewed", "updated", "deleted", "removed", "absent", "expired",
+)  # fmt: skip
+
+NAMED_IN_MESSAGE = 5
+
+NO_LIMIT = Limit(100, percentage=True)
 
 _END_OF_TIME = datetime.max.replace(tzinfo=timezone.utc)
 
 
-class Step(NamedTuple):
-    """What is to be done about one person, in this order: ``delete`` these invitations, then invite as ``wish`` says.
+@dataclass(frozen=True)
+class Policy:
+    """How to reconcile. ``renew_before`` is None for never; ``manage_members`` lets members be updated and removed."""
 
-    ``before`` is the live invitation found, if any. ``invitation`` is the one that stands, or would stand, at the end;
-    where all is deleted, the one that was. ``member`` is the person who has joined already. ``by_id``: nothing but the
-    one that was named is meant, whoever it is for.
+    renew_before: timedelta | None = timedelta(0)
+    resend: bool = False
+    manage_members: bool = False
+    purge: bool = False
+    purge_limit: Limit = NO_LIMIT
+    purge_exclude: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Current:
+    """The organization as it was read at ``now``, the API's time. Members are empty if they were not read."""
+
+    invitations: Sequence[Invitation]
+    members: Sequence[Member]
+    now: datetime
+
+
+class Match(enum.Enum):
+    """Whether a person has the desired roles."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Revoke:
+    """Revoke an invitation."""
+
+    invitation: Invitation
+
+
+@dataclass(frozen=True)
+class Invite:
+    """Invite a person, which sends an email. ``restores``: as before, after a rejected replacement."""
+
+    desired: Desired
+    restores: bool = False
+
+
+@dataclass(frozen=True)
+class Update:
+    """Give a member exactly these roles."""
+
+    member: Member
+    desired: Desired
+
+
+@dataclass(frozen=True)
+class Remove:
+    """Remove a member."""
+
+    member: Member
+
+
+Change = Union[Revoke, Invite, Update, Remove]
+
+
+class Phase(enum.IntEnum):
+    """The order of a plan: access is granted before it is taken."""
+
+    GRANT = 0
+    DEMOTE = 1
+    TAKE = 2
+
+
+@dataclass(frozen=True)
+class PersonPlan:
+    """The changes for one person, in order, and what the person has now.
+
+    ``desired`` is None if access is taken. ``live`` is the invitation that the person can join with, ``invitation`` the
+    same or, failing that, an expired one. ``by_id``: only the named invitation is meant, whoever it is for.
     """
 
     email: str
     action: str
-    wish: Desired | None = None
-    delete: tuple[Invitation, ...] = ()
-    before: Invitation | None = None
+    changes: tuple[Change, ...] = ()
+    desired: Desired | None = None
+    live: Invitation | None = None
     invitation: Invitation | None = None
     member: Member | None = None
     warnings: tuple[str, ...] = ()
     by_id: bool = False
 
     @property
-    def writes(self) -> bool:
-        """Whether this changes anything."""
-        return bool(self.delete or self.wish)
+    def revoked(self) -> list[Invitation]:
+        """The invitations that the changes revoke."""
+        return [change.invitation for change in self.changes if isinstance(change, Revoke)]
 
     @property
     def invites_a_newcomer(self) -> bool:
-        """Whether someone without a live invitation is to be invited, who may have joined long since."""
-        return self.wish is not None and self.before is None
+        """Whether a person without a live invitation is invited, who may have joined already."""
+        return self.live is None and any(isinstance(change, Invite) for change in self.changes)
 
     @property
     def needs_confirmed_roles(self) -> bool:
-        """Whether an invitation is to make room for one with roles that the API may not know, or no longer take.
+        """Whether something is given up for roles that the API may not know, or may not take as the legacy role.
 
-        Only an API that tells no assigned roles is sure to take ``role``. That an invitation shows a role does not tell
-        that it is still there, so nobody's live one is risked for that.
+        Only an API that shows no assigned roles is sure to take ``role``. A role shown by an invitation may be deleted
+        by now, so no live invitation is risked for it.
         """
-        makes_room = self.before or latest(self.delete)
-        if self.wish is None or makes_room is None:
+        given_up = self.member or self.invitation
+        if self.desired is None or given_up is None or not self.changes:
             return False
-        return makes_room.assigned_roles is not None if self.wish.assigned_roles is None else self.before is not None
+        return given_up.assigned_roles is not None if self.desired.assigned_roles is None else self.live is not None
 
-    def diff(self) -> dict[str, Any]:
-        """The change as ``--diff`` shows it."""
-        by_role = self.wish is not None and not self.wish.assigned_roles
-        after = self.wish if self.writes else self.before
-        return {"before": _shown(self.before, by_role), "after": _shown(after, by_role)}
+    @property
+    def phase(self) -> Phase:
+        """When the changes are due."""
+        if self.desired is None:
+            return Phase.TAKE
+        if self.action == "updated" and not _is_admin(self.desired) and _roles(self.member) - _roles(self.desired):
+            return Phase.DEMOTE
+        return Phase.GRANT
+
+    @property
+    def makes_admin(self) -> bool:
+        """Whether a member becomes an administrator."""
+        return self.action == "updated" and _is_admin(self.desired) and not _is_admin(self.member)
+
+    @property
+    def takes_admin(self) -> bool:
+        """Whether a member stops being an administrator."""
+        return self.action in ("updated", "removed") and _is_admin(self.member) and not _is_admin(self.desired)
+
+    @property
+    def takes_access(self) -> bool:
+        """Whether somebody who has access, or can join, is to have none."""
+        return self.desired is None and bool(self.changes) and bool(self.member or self.live)
+
+    def diff(self) -> tuple[str, str]:
+        """One line each for what the person has now and what the changes lead to, empty for no access."""
+        before = self.member or (self.live if self.desired else self.invitation)
+        return _diff_line(self.email, before), _diff_line(self.email, self.desired)
 
 
-class Outcome(NamedTuple):
-    """What became of a step. ``changed`` holds for a failed one, too, that got half way.
+@dataclass(frozen=True)
+class Plan:
+    """The plans of all people, in the order in which the changes are due.
 
-    ``late``: what was to be revoked may have been gone, so the list that still had it may lack what was sent since.
-    ``reconsidered``: it was looked into already whether what was refused stands all the same.
+    ``admins`` are the emails of the administrators now, if members are managed.
     """
 
-    step: Step
-    action: str
-    changed: bool
-    invitation: Invitation | None = None
-    member: Member | None = None
-    error: ApiError | None = None
-    late: bool = False
-    reconsidered: bool = False
+    people: tuple[PersonPlan, ...]
+    policy: Policy = Policy()
+    admins: frozenset[str] = frozenset()
+
+    @property
+    def writes(self) -> bool:
+        """Whether anything is to be changed."""
+        return any(person.changes for person in self.people)
+
+    def diff(self) -> dict[str, str]:
+        """The plan as ``--diff`` shows it: one line for each person with a change, sorted by email."""
+        lines = [person.diff() for person in sorted(self.people, key=lambda each: each.email) if person.changes]
+        before, after = zip(*lines) if lines else ((), ())
+        return {"before": "".join(before), "after": "".join(after)}
+
+    def check(self, current: Current) -> None:
+        """Check that the plan is safe to apply.
+
+        :raises OptionError: if ``purge`` takes access from too many people, or nobody would be an administrator.
+        """
+        people = {invitation.email for invitation in _live(current.invitations, current.now)}
+        people.update(member.email for member in current.members if self.policy.manage_members)
+        self._check_purge(people)
+        stays = self.admins - {person.email for person in self.people if person.takes_admin}
+        if self.admins and not stays and not any(person.makes_admin for person in self.people):
+            raise OptionError(
+                "Nothing was changed: no member would have the system role Admin any more, and nobody could manage the"
+                f" organization. Keep it for one of {_some(self.admins)}, or give it to another member."
+            )
+
+    def _check_purge(self, people: set[str]) -> None:
+        purged = [person.email for person in self.people if self.policy.purge and person.takes_access]
+        most = self.policy.purge_limit.most(len(people))
+        if len(purged) > most:
+            raise OptionError(
+                f"Nothing was changed: purge would take access from {len(purged)} of {len(people)} people, and"
+                f" purge_limit ({self.policy.purge_limit}) allows {most}: {_some(purged)}. Check that the roster is"
+                " complete; if it is, raise purge_limit."
+            )
 
 
-def predict(step: Step) -> Outcome:
-    """What comes of a step if all goes as planned: all that check mode does."""
-    return Outcome(step, step.action, step.writes, step.invitation, step.member)
-
-
-def plan_present(
-    wishes: Iterable[Desired],
-    invitations: Iterable[Invitation],
-    members: Iterable[Member],
-    renew_before: timedelta | None,
-    now: datetime,
-) -> list[Step]:
-    """Plan that everyone is invited as wished. With None for ``renew_before``, what has expired is left as it is."""
-    theirs = _by_email(invitations)
-    joined = {member.email: member for member in members}
-    return [
-        _plan_person(wish, theirs.get(wish.email, ()), joined.get(wish.email), renew_before, now) for wish in wishes
+def plan_present(desired: Iterable[Desired], current: Current, policy: Policy) -> Plan:
+    """Plan that everybody has access with the desired roles; with ``purge``, nobody else."""
+    invitations, members = _by_email(current.invitations), {member.email: member for member in current.members}
+    people = [
+        _plan_person(each, invitations[each.email], members.get(each.email), policy, current.now) for each in desired
     ]
+    if policy.purge:
+        others = [member.email for member in current.members if policy.manage_members]
+        others += [invitation.email for invitation in current.invitations]
+        kept = policy.purge_exclude.union(person.email for person in people)
+        people += plan_absent((email for email in others if email not in kept), current, policy).people
+    return _plan(people, current, policy)
 
 
-def plan_absent(emails: Iterable[str], invitations: Iterable[Invitation]) -> list[Step]:
-    """Plan that these people have no invitation left."""
-    theirs = _by_email(invitations)
-    return [_plan_revocation(email, theirs.get(email, ())) for email in dict.fromkeys(emails)]
+def plan_absent(emails: Iterable[str], current: Current, policy: Policy) -> Plan:
+    """Plan that these people have no access."""
+    invitations = _by_email(current.invitations)
+    members = {member.email: member for member in current.members if policy.manage_members}
+    people = (
+        _plan_absent(email, invitations[email], members.get(email), current.now) for email in dict.fromkeys(emails)
+    )
+    return _plan(people, current, policy)
+
+
+def plan_revocation(invitation: Invitation | None, now: datetime) -> Plan:
+    """Plan that this one invitation is revoked, whoever it is for."""
+    if invitation is None:
+        return Plan((PersonPlan("", "absent", by_id=True),))
+    return Plan((replace(_plan_absent(invitation.email, [invitation], None, now), by_id=True),))
 
 
 def resolve_roles(names: Iterable[str], roles: Sequence[Role], option: str) -> tuple[Role, ...]:
-    """Find the roles that names or IDs stand for: by ID, then by name, then by name as printed, in no case, if unique.
+    """Find roles by ID, then by exact name, then by name ignoring case if only one role has it.
 
     :raises OptionError: for a name that is unknown or ambiguous.
     """
@@ -124,189 +275,226 @@ def resolve_roles(names: Iterable[str], roles: Sequence[Role], option: str) -> t
     return tuple(sorted(found.values(), key=lambda role: role.id))
 
 
-def confirm_roles(step: Step, roles: Sequence[Role]) -> Step:
-    """The step with its roles, where they need it, as the organization has them: nothing is revoked for others.
+def confirm_roles(plan: Plan, roles: Sequence[Role]) -> Plan:
+    """The plan with roles as the organization has them, for people who give something up for them.
 
-    The older ``role`` stands for the system role of its name: an organization that has moved to custom roles takes only
-    that one's ID.
+    The legacy ``role`` stands for the system role of its name: a migrated organization takes only that role's ID.
 
     :raises OptionError: for a role that the organization does not have.
     """
-    wish = step.wish
-    if wish is None or not step.needs_confirmed_roles:
-        return step
-    if wish.assigned_roles is None:
-        same = [role for role in roles if _is_system_role(role, wish.role)]
-        if len(same) != 1:
-            if step.before is None:
-                # Nothing is lost where the API refuses what was asked for.
-                return step
-            count = "more than one" if same else "no"
-            raise OptionError(
-                f"{step.email}: role: the organization has {count} system role {wish.role!r};"
-                f" use roles, of {role_list(roles)}."
-            )
-        names = [same[0].id]
-    else:
-        names = [role.id for role in wish.assigned_roles]
-    return _inviting(step, wish._replace(assigned_roles=resolve_roles(names, roles, f"{step.email}: roles")))
+    people = (_confirm(person, roles) if person.needs_confirmed_roles else person for person in plan.people)
+    return replace(plan, people=tuple(sorted(people, key=lambda person: person.phase)))
 
 
-def fold(wishes: Iterable[Desired]) -> list[Desired]:
-    """Drop repetitions, keeping the order.
+def fold(desired: Iterable[Desired]) -> list[Desired]:
+    """Drop repetitions, in order.
 
-    :raises OptionError: if someone is listed with different roles.
+    :raises OptionError: if a person is listed with different roles.
     """
     folded: dict[str, Desired] = {}
-    for wish in wishes:
-        first = folded.setdefault(wish.email, wish)
-        if first != wish:
+    for each in desired:
+        first = folded.setdefault(each.email, each)
+        if first != each:
             raise OptionError(
-                f"{wish.email} is listed twice with different roles: {describe(first)}, and {describe(wish)};"
+                f"{each.email} is listed twice with different roles: {describe(first)}, and {describe(each)};"
                 " delete one of the two entries."
             )
     return list(folded.values())
 
 
-def seen_roles(ids: Iterable[str], invitations: Iterable[Invitation]) -> list[Role]:
-    """The roles with these IDs, or more, where nobody asked the API: with their names as far as invitations tell."""
+def known_roles(ids: Iterable[str], current: Current) -> list[Role]:
+    """The roles with these IDs, with names as far as invitations and members show them."""
     roles = {role_id.lower(): Role(role_id.lower()) for role_id in ids}
     if roles:
-        roles.update((role.id, role) for invitation in invitations for role in invitation.assigned_roles or ())
+        holders: list[Holder] = [*current.invitations, *current.members]
+        roles.update((role.id, role) for holder in holders for role in holder.assigned_roles or ())
     return list(roles.values())
 
 
-def fits(wish: Desired, holder: Holder) -> bool | None:
-    """Whether someone has the roles wished for; None where that cannot be told.
+def match(desired: Desired, holder: Holder) -> Match:
+    """Whether a person has the desired roles.
 
-    Once an organization has moved to custom roles, the API freezes ``role`` at what it was and assigns by
-    ``assignedRoles`` alone, so ``role`` tells roles apart only where the latter is missing or agrees with it.
+    A migrated organization freezes ``role`` and assigns by ``assignedRoles`` alone. So ``role`` is compared only if
+    ``assignedRoles`` is missing or agrees with it.
     """
     assigned = holder.assigned_roles
-    if wish.assigned_roles and assigned:
-        return _ids(wish) == _ids(holder)
-    if wish.role is None:
-        return None
+    if desired.assigned_roles and assigned:
+        return _verdict(_role_ids(desired) == _role_ids(holder))
+    if desired.role is None:
+        return Match.YES if assigned is None and _amounts_to(desired, holder.role) else Match.UNKNOWN
     if assigned:
-        if _amounts_to(holder, wish.role):
-            return True
-        return False if _amounts_to(holder, holder.role) else None
-    if holder.role == wish.role:
-        return True
-    return False if assigned is None and holder.role else None
+        if _amounts_to(holder, desired.role):
+            return Match.YES
+        return Match.NO if _amounts_to(holder, holder.role) else Match.UNKNOWN
+    if holder.role == desired.role:
+        return Match.YES
+    return Match.NO if assigned is None and holder.role else Match.UNKNOWN
 
 
-def member_warnings(wish: Desired, member: Member) -> tuple[str, ...]:
-    """What to say of someone who has joined with other roles than those wished for."""
-    if fits(wish, member) is not False:
+def member_warnings(desired: Desired, member: Member) -> tuple[str, ...]:
+    """Warn of a member with other roles than desired, where members are left alone."""
+    if match(desired, member) is not Match.NO:
         return ()
     warning = (
-        f"{member.email} has joined already, with other roles ({describe(member)}) than those asked for"
-        f" ({describe(wish)}); an invitation cannot change them, change them in the console."
+        f"{member.email} has joined with other roles ({describe(member)}) than desired ({describe(desired)}), and an"
+        " invitation cannot change them; use the module membership or memberships."
     )
     return (warning,)
 
 
 def describe(holder: Holder) -> str:
-    """Someone's roles in words."""
-    return ", ".join(_role_names(holder)) or "no role"
+    """A person's roles in words."""
+    return ", ".join(role_names(holder)) or "no role"
 
 
-def role_list(roles: Iterable[Role]) -> str:
-    """Roles by name, as text."""
-    return ", ".join(_names(roles)) or "none"
+def role_names(holder: Holder) -> list[str]:
+    """A person's roles by name, sorted; the legacy role if no others are known."""
+    if holder.assigned_roles:
+        return _names(holder.assigned_roles)
+    return [holder.role] if holder.role else []
 
 
 def latest(invitations: Iterable[Invitation]) -> Invitation | None:
-    """The invitation that lives longest."""
+    """The invitation that expires last."""
     return max(invitations, key=_end, default=None)
 
 
+def _plan(people: Iterable[PersonPlan], current: Current, policy: Policy) -> Plan:
+    admins = {member.email for member in current.members if policy.manage_members and _is_admin(member)}
+    return Plan(tuple(sorted(people, key=lambda person: person.phase)), policy, frozenset(admins))
+
+
 def _plan_person(
-    wish: Desired, theirs: Sequence[Invitation], member: Member | None, renew_before: timedelta | None, now: datetime
-) -> Step:
-    live = [invitation for invitation in theirs if not invitation.expired(now)]
-    if not live:
-        if theirs and renew_before is None:
-            return Step(wish.email, "expired", invitation=latest(theirs))
-        if member:
-            return Step(wish.email, "member", member=member, warnings=member_warnings(wish, member))
-        return _inviting(Step(wish.email, "renewed" if theirs else "created", delete=tuple(theirs)), wish)
-
-    judged = [(invitation, fits(wish, invitation)) for invitation in live]
-    fitting, unclear, others = ([each for each, fit in judged if fit is verdict] for verdict in (True, None, False))
-    stands = latest(fitting or unclear)
-    if not stands:
-        before = max(live, key=_end)
-        return _inviting(_making_room(wish.email, "replaced", theirs, before, live), wish)
-    due, warnings = _is_due(stands, renew_before, now)
-    if due and fitting:
-        step = _making_room(wish.email, "renewed", theirs, stands, unclear + others)
-        return _inviting(step, wish._replace(assigned_roles=stands.assigned_roles or wish.assigned_roles))
-    if not fitting:
-        warnings += (_unclear_roles(wish, stands),)
-    warnings += tuple(map(_other_invitation, others))
-    return Step(wish.email, "unchanged", before=stands, invitation=stands, warnings=warnings)
+    desired: Desired, theirs: Sequence[Invitation], member: Member | None, policy: Policy, now: datetime
+) -> PersonPlan:
+    """Plan that one person has access."""
+    if member and policy.manage_members:
+        return _plan_member(desired, member)
+    live = _live(theirs, now)
+    if live:
+        return _plan_invited(desired, theirs, live, policy, now)
+    person = PersonPlan(desired.email, "created", desired=desired, invitation=latest(theirs), member=member)
+    if theirs and policy.renew_before is None and not policy.resend:
+        return replace(person, action="expired")
+    if member:
+        return replace(person, action="member", warnings=member_warnings(desired, member))
+    action = "renewed" if theirs else "created"
+    return replace(person, action=action, changes=(*map(Revoke, theirs), Invite(desired)))
 
 
-def _end(invitation: Invitation) -> datetime:
-    return parse_timestamp(invitation.expire_at) or _END_OF_TIME
+def _plan_member(desired: Desired, member: Member) -> PersonPlan:
+    """Plan that a member has the desired roles. Roles that cannot be compared are set: no email comes of it."""
+    if match(desired, member) is Match.YES:
+        return PersonPlan(desired.email, "unchanged", desired=desired, member=member)
+    return PersonPlan(desired.email, "updated", (Update(member, desired),), desired, member=member)
 
 
-def _making_room(
-    email: str, action: str, theirs: Iterable[Invitation], before: Invitation, others: Iterable[Invitation]
-) -> Step:
-    """The step that revokes all of someone's, and warns of ``others`` than the one to be sent anew.
-
-    The live one goes last: where one of them is refused, the person keeps what they can join with.
-    """
-    delete = (*(each for each in theirs if each is not before), before)
-    warnings = tuple(
-        f"{email} has another invitation, with {describe(each)}; it is to be revoked, too."
-        for each in others
-        if each is not before
+def _plan_invited(
+    desired: Desired, theirs: Sequence[Invitation], live: Sequence[Invitation], policy: Policy, now: datetime
+) -> PersonPlan:
+    """Plan for a person with at least one live invitation."""
+    matches: dict[Match, list[Invitation]] = {verdict: [] for verdict in Match}
+    for each in live:
+        matches[match(desired, each)].append(each)
+    standing = latest(matches[Match.YES] or matches[Match.UNKNOWN])
+    if standing is None:
+        return _plan_replacement("replaced", desired, theirs, max(live, key=_end))
+    due, warnings = _is_due(standing, policy.renew_before, now)
+    if matches[Match.YES] and (due or policy.resend):
+        same = replace(desired, assigned_roles=standing.assigned_roles or desired.assigned_roles)
+        return _plan_replacement("renewed", same, theirs, standing)
+    if not matches[Match.YES]:
+        warnings += (_unknown_roles(desired, standing),)
+    warnings += tuple(map(_other_invitation, matches[Match.NO]))
+    return PersonPlan(
+        desired.email, "unchanged", desired=desired, live=standing, invitation=standing, warnings=warnings
     )
-    return Step(email, action, delete=delete, before=before, warnings=warnings)
 
 
-def _inviting(step: Step, wish: Desired) -> Step:
-    """The step with an invitation as wished at its end."""
-    return step._replace(wish=wish, invitation=Invitation(wish.email, wish.role, wish.assigned_roles))
+def _plan_replacement(action: str, desired: Desired, theirs: Iterable[Invitation], live: Invitation) -> PersonPlan:
+    """Plan to revoke all of a person's invitations and to invite again.
+
+    The live one goes last: if another one is rejected before, the person can still join.
+    """
+    revoked = (*(each for each in theirs if each is not live), live)
+    return PersonPlan(desired.email, action, (*map(Revoke, revoked), Invite(desired)), desired, live, live)
 
 
-def _plan_revocation(email: str, theirs: Sequence[Invitation]) -> Step:
-    # The live one first: whatever comes of the others, the person cannot join any more.
-    delete = tuple(sorted(theirs, key=_end, reverse=True))
-    stands = latest(theirs)
-    return Step(email, "deleted" if theirs else "absent", delete=delete, before=stands, invitation=stands)
+def _plan_absent(email: str, theirs: Sequence[Invitation], member: Member | None, now: datetime) -> PersonPlan:
+    """Plan that one person has no access. The live invitation goes first: if others are rejected, nobody can join."""
+    revoked = sorted(theirs, key=_end, reverse=True)
+    removed = [Remove(member)] if member else []
+    changes: tuple[Change, ...] = (*removed, *map(Revoke, revoked))
+    action = "removed" if member else "deleted" if theirs else "absent"
+    return PersonPlan(email, action, changes, live=latest(_live(theirs, now)), invitation=latest(theirs), member=member)
 
 
 def _is_due(invitation: Invitation, renew_before: timedelta | None, now: datetime) -> tuple[bool, tuple[str, ...]]:
-    """Whether a live invitation is to be sent anew, and why it is not although it expires soon."""
+    """Whether a live invitation is to be renewed, and a warning if it is not although it expires soon."""
     if renew_before is None or not invitation.expires_within(renew_before, now):
         return False, ()
     lifetime = invitation.lifetime()
     if lifetime is not None and lifetime > renew_before:
         return True, ()
-    lives = f"lives for {lifetime} in all" if lifetime else "does not tell how long it lives in all"
+    lives = f"lives for {lifetime} in all" if lifetime else "does not show how long it lives in all"
     warning = (
         f"renew_before ({renew_before}) is ignored for {invitation.email}, whose invitation {lives}:"
-        " every run would send an email; choose a time shorter than that."
+        " every run would send an email. Choose a shorter time."
     )
     return False, (warning,)
 
 
-def _unclear_roles(wish: Desired, invitation: Invitation) -> str:
+def _confirm(person: PersonPlan, roles: Sequence[Role]) -> PersonPlan:
+    """One person's plan with roles as the organization has them."""
+    desired = person.desired
+    if desired is None:
+        return person
+    if desired.assigned_roles is not None:
+        names = [role.id for role in desired.assigned_roles]
+    else:
+        same = [role for role in roles if _is_system_role(role, desired.role)]
+        if len(same) != 1 and person.live is None:
+            # Nothing is lost if the API rejects the legacy role.
+            return person
+        if len(same) != 1:
+            count = "more than one" if same else "no"
+            raise OptionError(
+                f"{person.email}: role: the organization has {count} system role {desired.role!r};"
+                f" use roles, of {', '.join(_names(roles)) or 'none'}."
+            )
+        names = [same[0].id]
+    desired = replace(desired, assigned_roles=resolve_roles(names, roles, f"{person.email}: roles"))
+    if person.member:
+        return _plan_member(desired, person.member)
+    return replace(person, desired=desired, changes=(*person.changes[:-1], Invite(desired)))
+
+
+def _unknown_roles(desired: Desired, invitation: Invitation) -> str:
     return (
-        f"The roles of the invitation of {wish.email} ({describe(invitation)}) cannot be compared with those asked for"
-        f" ({describe(wish)}), so it is left as it is; name roles as the organization knows them, or revoke it first."
+        f"The roles of the invitation of {desired.email} ({describe(invitation)}) cannot be compared with the desired"
+        f" ones ({describe(desired)}), so it is left alone. Use the organization's names of roles, or revoke it first."
     )
 
 
 def _other_invitation(invitation: Invitation) -> str:
     return (
-        f"{invitation.email} has another invitation, with other roles ({describe(invitation)});"
-        f" unless it is meant, revoke it with state=absent and invitation_id={invitation.id}."
+        f"{invitation.email} has another invitation, with other roles ({describe(invitation)})."
+        f" If it is not intended, revoke it with state=absent and invitation_id={invitation.id}."
+    )
+
+
+def _find_role(name: str, roles: Sequence[Role], option: str) -> Role:
+    role_id = name.lower() if is_uuid(name) else name
+    same = [role for role in roles if role.id == role_id]
+    same = same or [role for role in roles if role.name == name]
+    same = same or [role for role in roles if _plain(role.name) == _plain(name)]
+    if len({role.id for role in same}) == 1:
+        return same[0]
+    if same:
+        choices = ", ".join(f"{role.name} ({role.id})" for role in same)
+        raise OptionError(f"{option}: several roles have the name {name!r}: {choices}; give the ID of one of them.")
+    raise OptionError(
+        f"{option}: the organization has no role {name!r}; its roles are: {', '.join(_names(roles)) or 'none'}."
     )
 
 
@@ -317,23 +505,16 @@ def _by_email(invitations: Iterable[Invitation]) -> Mapping[str, Sequence[Invita
     return grouped
 
 
-def _find_role(name: str, roles: Sequence[Role], option: str) -> Role:
-    wanted_id = name.lower() if is_uuid(name) else name
-    same = [role for role in roles if role.id == wanted_id]
-    same = same or [role for role in roles if role.name == name]
-    same = same or [role for role in roles if _plain(role.name) == _plain(name)]
-    if len({role.id for role in same}) == 1:
-        return same[0]
-    if same:
-        choices = ", ".join(f"{role.name} ({role.id})" for role in same)
-        raise OptionError(
-            f"{option}: {name!r} is the name of several roles: {choices}; give the ID of the one that is meant."
-        )
-    raise OptionError(f"{option}: the organization has no role {name!r}; its roles are: {role_list(roles)}.")
+def _live(invitations: Iterable[Invitation], now: datetime) -> list[Invitation]:
+    return [invitation for invitation in invitations if not invitation.expired(now)]
+
+
+def _end(invitation: Invitation) -> datetime:
+    return parse_timestamp(invitation.expire_at) or _END_OF_TIME
 
 
 def _plain(name: str | None) -> str:
-    """A name as messages print it, in no case."""
+    """A name as messages print it, ignoring case."""
     return (printable(name) or "").casefold()
 
 
@@ -341,29 +522,42 @@ def _names(roles: Iterable[Role]) -> list[str]:
     return sorted(printable(role.name) or role.id for role in roles)
 
 
-def _ids(holder: Holder) -> set[str]:
+def _verdict(same: bool) -> Match:
+    return Match.YES if same else Match.NO
+
+
+def _role_ids(holder: Holder) -> set[str]:
     return {role.id for role in holder.assigned_roles or ()}
 
 
+def _roles(holder: Holder | None) -> set[str]:
+    """A person's roles, to be compared: by ID or, if there are none, the legacy role."""
+    return (_role_ids(holder) or {holder.role or ""}) if holder else set()
+
+
 def _amounts_to(holder: Holder, role: str | None) -> bool:
-    """Whether the assigned roles are just the system role that the older field names."""
+    """Whether the only assigned role is the system role that the legacy field names."""
     assigned = set(holder.assigned_roles or ())
     return len(assigned) == 1 and all(_is_system_role(each, role) for each in assigned)
 
 
-def _is_system_role(role: Role, older_role: str | None) -> bool:
-    """Whether it is the system role that the older field names."""
-    return role.type == "system" and (role.name or "").casefold() == older_role
+def _is_system_role(role: Role, legacy_role: str | None) -> bool:
+    return role.type == "system" and (role.name or "").casefold() == legacy_role
 
 
-def _role_names(holder: Holder) -> list[str]:
-    if holder.assigned_roles:
-        return _names(holder.assigned_roles)
-    return [holder.role] if holder.role else []
-
-
-def _shown(holder: Holder | None, by_role: bool) -> dict[str, Any]:
+def _is_admin(holder: Holder | None) -> bool:
+    """Whether a person has the system role Admin or, if no assigned roles are known, the legacy role admin."""
     if holder is None:
-        return {}
-    roles: dict[str, Any] = {"role": holder.role} if by_role else {"roles": _role_names(holder)}
-    return {"email": holder.email, **roles}
+        return False
+    if holder.assigned_roles:
+        return any(_is_system_role(role, "admin") for role in holder.assigned_roles)
+    return holder.role == "admin"
+
+
+def _diff_line(email: str, holder: Holder | None) -> str:
+    return f"{email}: {describe(holder)}\n" if holder else ""
+
+
+def _some(emails: Iterable[str]) -> str:
+    """Some email addresses, and how many more there are."""
+    return ", ".join(bounded(sorted(emails), NAMED_IN_MESSAGE, "and {} more"))

@@ -7,22 +7,23 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: invitation
-short_description: Keep one person's invitation to a ClickHouse Cloud organization present or absent
+short_description: Invite a person to ClickHouse Cloud, or revoke the invitation
 version_added: 1.0.0
 author: Contributors to the clickhouse.cloud collection (!UNKNOWN)
 description:
-  - Invites a person to a ClickHouse Cloud organization, or revokes the invitation.
-  - The API cannot change an invitation. Other roles, or a new lifetime, mean that the invitation is revoked and
-    another one is sent, which is another email to the person.
-  - Revoking an invitation never removes someone who has joined already.
+  - Keeps one person's invitation to a ClickHouse Cloud organization present or absent.
+  - The API cannot change an invitation. For other roles or a new lifetime the module revokes it and sends another one,
+    which is another email to the person.
+  - Members are never changed or removed. Use M(clickhouse.cloud.membership) for access as a whole.
 extends_documentation_fragment:
   - clickhouse.cloud.cloud
+  - clickhouse.cloud.cloud.person
   - clickhouse.cloud.cloud.writing
   - clickhouse.cloud.attributes
 options:
   email:
     description:
-      - Email address of the person. Upper and lower case and surrounding blanks make no difference.
+      - Email address of the person. Case and surrounding whitespace make no difference.
       - Required for O(state=present).
     type: str
   invitation_id:
@@ -31,27 +32,15 @@ options:
     type: str
   state:
     description:
-      - V(present) has the person invited, unless they have joined already.
-      - V(absent) leaves the person without any invitation. It neither asks about members nor removes one.
+      - V(present) invites the person, unless they have joined.
+      - V(absent) revokes every invitation of the person.
     type: str
     choices: [present, absent]
     default: present
-  role:
-    description:
-      - Role in an organization that has no custom roles. The API calls it deprecated; prefer O(roles).
-      - O(state=present) takes exactly one of O(role) and O(roles).
-    type: str
-    choices: [admin, developer]
-  roles:
-    description:
-      - Names or IDs of system or custom roles. They are looked for by ID, then by name, then by name in any case if
-        only one role has it.
-      - Giving a name costs one more request than giving an ID.
-    type: list
-    elements: str
 seealso:
   - module: clickhouse.cloud.invitation_info
   - module: clickhouse.cloud.invitations
+  - module: clickhouse.cloud.membership
 """
 
 EXAMPLES = r"""
@@ -60,13 +49,19 @@ EXAMPLES = r"""
     email: alice@example.com
     roles: [Developer]
 
-- name: Invite with the older role, and leave the invitation alone once it has expired
+- name: Invite once, and do not send another email if the invitation expires
   clickhouse.cloud.invitation:
     email: bob@example.com
-    role: developer
+    roles: [Developer]
     renew_before: never
 
-- name: Invite with a key from a vault, to an organization that is named
+- name: Send the email again, because it got lost
+  clickhouse.cloud.invitation:
+    email: bob@example.com
+    roles: [Developer]
+    resend: true
+
+- name: Invite with a key from a vault, to a given organization
   clickhouse.cloud.invitation:
     api_key: "{{ vault_clickhouse_key }}"
     api_secret: "{{ vault_clickhouse_secret }}"
@@ -75,9 +70,9 @@ EXAMPLES = r"""
     roles: [Developer]
   register: carol
 
-- name: Say so if that sent an email
+- name: Report an email
   ansible.builtin.debug:
-    msg: Carol was sent an email.
+    msg: Carol got an email.
   when: carol.action in ['created', 'replaced', 'renewed']
 
 - name: Revoke an invitation
@@ -94,17 +89,16 @@ EXAMPLES = r"""
 RETURN = r"""
 action:
   description:
-    - What was done, or in check mode would be.
-    - V(created), V(unchanged), V(replaced) (other roles), V(renewed) (it had expired or was about to), V(deleted),
-      V(absent) (was not there), V(member) (the person has joined already, so there is nothing to do), V(expired)
-      (left as it is by O(renew_before=never)).
+    - What was done or, in check mode, would be.
+    - V(created), V(unchanged), V(replaced) (other roles), V(renewed) (it had expired, was about to, or O(resend)),
+      V(deleted), V(absent) (there was none), V(member) (the person has joined, nothing to do), V(expired) (left alone
+      by O(renew_before=never)).
   returned: success
   type: str
   sample: created
 invitation:
   description:
-    - The invitation as it now stands; with RV(action=deleted) the one that was deleted.
-    - In check mode a predicted one has neither ID nor times.
+    - The invitation now; with RV(action=deleted), the revoked one. A predicted one has no ID and no times.
   returned: always, once everything was checked
   type: dict
   sample:
@@ -123,13 +117,13 @@ invitation:
       description: ID of the invitation.
       type: str
     email:
-      description: Email address of the person, in lower case as the API stores it.
+      description: Email address of the person, normalised.
       type: str
     role:
-      description: The older role, which says nothing once the organization has moved to custom roles.
+      description: The legacy role, which has no meaning in an organization that has migrated to custom roles.
       type: str
     assigned_roles:
-      description: The roles that the person has on joining; empty where the API does not tell.
+      description: The roles, empty if the API does not show them.
       type: list
       elements: dict
       contains:
@@ -149,12 +143,12 @@ invitation:
       description: Until when it can be accepted, as the API writes it.
       type: str
     expired:
-      description: Whether it can no longer be accepted.
+      description: Whether it has expired.
       type: bool
 member:
   description:
-    - The person as a member of the organization; V(null) if they have not joined. The API is asked only if someone
-      without a live invitation is to be invited.
+    - The member with this email, V(null) if there is none. The API is asked only if a person without a live invitation
+      is to be invited.
   returned: always, once everything was checked
   type: dict
   sample:
@@ -175,25 +169,43 @@ member:
       description: Name of the person.
       type: str
     email:
-      description: Email address of the person.
+      description: Email address of the person, normalised.
       type: str
     role:
-      description: The older role, as in RV(invitation.role).
+      description: The legacy role, which has no meaning in an organization that has migrated to custom roles.
       type: str
     assigned_roles:
-      description: The person's roles, as in RV(invitation.assigned_roles).
+      description: The roles, empty if the API does not show them.
       type: list
       elements: dict
+      contains:
+        role_id:
+          description: ID of the role.
+          type: str
+        role_name:
+          description: Name of the role.
+          type: str
+        role_type:
+          description: V(system) or V(custom).
+          type: str
     joined_at:
       description: When the person joined, as the API writes it.
       type: str
 diff:
-  description: The change to be made, the same in check mode and in the real run.
+  description:
+    - The plan, one line for each person with a change, sorted by email. Check mode and the real run show the same.
   returned: with C(--diff)
   type: dict
   sample:
-    before: {}
-    after: {email: alice@example.com, roles: [Developer]}
+    before: ""
+    after: "alice@example.com: Developer\n"
+  contains:
+    before:
+      description: Who has access now, and with which roles.
+      type: str
+    after:
+      description: Who has access after the changes, and with which roles.
+      type: str
 api:
   description: How many API requests the task made, and how long it waited.
   returned: always, once it is known how to reach the API
@@ -207,13 +219,14 @@ api:
       description: Requests sent, repeated ones included.
       type: int
     retries:
-      description: How many of them were repetitions.
+      description: Repeated requests among them.
       type: int
     waited:
-      description: Seconds spent waiting to try again.
+      description: Seconds waited before requests were repeated.
       type: float
 error:
-  description: What went wrong, for C(rescue) blocks. RV(ignore:msg) says it in a sentence, with what to do about it.
+  description: >-
+    What failed, for C(rescue) blocks. RV(ignore:msg) says it in a sentence, with what to do about it.
   returned: failure
   type: dict
   sample:
@@ -224,7 +237,7 @@ error:
     path: /v1/organizations/3d6f0a51-64a9-4a7e-8a57-3b7a5b0a3c10/invitations
   contains:
     status:
-      description: HTTP status; V(null) where no answer came, or none was asked for.
+      description: HTTP status, V(null) if there was no response.
       type: int
     reason:
       description: The API's own words, or the fault's.
@@ -233,54 +246,37 @@ error:
       description: The API's ID of the request, for its support.
       type: str
     method:
-      description: HTTP method of the request that failed.
+      description: HTTP method of the failed request.
       type: str
     path:
-      description: Path of the request that failed.
+      description: Path of the failed request.
       type: str
 """
 
 from typing import TYPE_CHECKING, Any
 
-from ..module_utils import _module, _options, _roster
+from ..module_utils import _module, _options, _plan, _reconcile
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from ansible.module_utils.basic import AnsibleModule
 
     from ..module_utils import _api
 
 
-def keep_invitation(module: AnsibleModule, cloud: _api.CloudApi) -> dict[str, Any]:
-    """Keep one invitation as the task says, and return the result."""
+def reconcile(module: AnsibleModule, api: _api.CloudApi) -> dict[str, Any]:
+    """Reconcile one person's invitation, and return the result."""
     options = module.params
-    if options["state"] == "absent" and options["invitation_id"] is not None:
+    if options["state"] == "present":
+        entry = _options.entry(options["email"], options["role"], options["roles"])
+        policy = _plan.Policy(_options.duration(options["renew_before"], "renew_before"), options["resend"])
+        report = _reconcile.ensure_present(api, [entry], policy, module.check_mode)
+    elif options["invitation_id"] is not None:
         invitation_id = _options.uuid(options["invitation_id"], "invitation_id")
-        kept = _roster.keep_absent_by_id(cloud, invitation_id, module.check_mode)
-    elif options["state"] == "absent":
-        kept = _roster.keep_absent(cloud, [_options.email(options["email"] or "")], module.check_mode)
+        report = _reconcile.ensure_revoked(api, invitation_id, module.check_mode)
     else:
-        entry = _roster.Entry.of(_options.email(options["email"] or ""), options)
-        renew_before = _options.duration(options["renew_before"], "renew_before")
-        kept = _roster.keep_present(cloud, [entry], renew_before, purge=False, check_mode=module.check_mode)
-    return result_of_one(kept, cloud.client.now(), module._diff)
-
-
-def result_of_one(kept: _roster.Result, now: datetime, diff: bool) -> dict[str, Any]:
-    """The result for one person."""
-    outcome = kept.outcomes[0]
-    result = {
-        "changed": outcome.changed,
-        "invitation": outcome.invitation.as_result(now) if outcome.invitation else None,
-        "member": outcome.member.as_result() if outcome.member else None,
-        "warnings": list(kept.warnings),
-    }
-    if diff:
-        result["diff"] = outcome.step.diff()
-    if outcome.error:
-        return {**result, "failed": True, "msg": str(outcome.error), "error": outcome.error.as_result()}
-    return {**result, "action": outcome.action}
+        email = _options.email(options["email"])
+        report = _reconcile.ensure_absent(api, [email], _plan.Policy(), module.check_mode)
+    return _reconcile.person_result(report, module._diff)
 
 
 def main() -> None:
@@ -291,8 +287,9 @@ def main() -> None:
             "invitation_id": {"type": "str"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             **_module.ROLE_OPTIONS,
-            "renew_before": {"type": "str", "default": "0s"},
+            **_module.WRITING_OPTIONS,
         },
+        selects=("email", "invitation_id"),
         mutually_exclusive=[("email", "invitation_id"), ("role", "roles")],
         required_if=[
             ("state", "present", ("email",)),
@@ -300,7 +297,7 @@ def main() -> None:
             ("state", "absent", ("email", "invitation_id"), True),
         ],
     )
-    _module.run(module, keep_invitation)
+    _module.run(module, reconcile)
 
 
 if __name__ == "__main__":

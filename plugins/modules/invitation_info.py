@@ -11,8 +11,8 @@ short_description: List the invitations to a ClickHouse Cloud organization, or g
 version_added: 1.0.0
 author: Contributors to the clickhouse.cloud collection (!UNKNOWN)
 description:
-  - Lists who is invited to a ClickHouse Cloud organization, or gets one invitation by its ID.
-  - Whether the API still lists an invitation that has expired is not documented.
+  - Lists the invitations to a ClickHouse Cloud organization, or gets one by its ID.
+  - The API's reference does not tell whether expired invitations are still listed.
 extends_documentation_fragment:
   - clickhouse.cloud.cloud
   - clickhouse.cloud.attributes.info_module
@@ -36,20 +36,21 @@ options:
     default: all
   members:
     description:
-      - Also return who has joined, in RV(members), with O(emails) only these people. This is one more request.
+      - Also return the members, in RV(members), filtered by O(emails) alike. This is one more request.
     type: bool
     default: false
 seealso:
   - module: clickhouse.cloud.invitation
   - module: clickhouse.cloud.invitations
+  - module: clickhouse.cloud.membership_info
 """
 
 EXAMPLES = r"""
-- name: List who is invited
+- name: List the invitations
   clickhouse.cloud.invitation_info:
   register: invited
 
-- name: Show until when
+- name: Show until when they can be accepted
   ansible.builtin.debug:
     msg: "{{ item.email }} until {{ item.expire_at }}"
   loop: "{{ invited.invitations }}"
@@ -59,18 +60,12 @@ EXAMPLES = r"""
 - name: Get one invitation
   clickhouse.cloud.invitation_info:
     invitation_id: 5f0c6a52-6c52-4f0a-9a5e-0d6b1f7f2c11
-
-- name: See whether two people have joined, are invited, or neither
-  clickhouse.cloud.invitation_info:
-    emails:
-      - alice@example.com
-      - bob@example.com
-    members: true
 """
 
 RETURN = r"""
 invitations:
-  description: The invitations that match, sorted by email; empty where none does.
+  description:
+    - The invitations that match, sorted by email; empty if none does.
   returned: success
   type: list
   elements: dict
@@ -90,13 +85,13 @@ invitations:
       description: ID of the invitation.
       type: str
     email:
-      description: Email address of the person, in lower case as the API stores it.
+      description: Email address of the person, normalised.
       type: str
     role:
-      description: The older role, which says nothing once the organization has moved to custom roles.
+      description: The legacy role, which has no meaning in an organization that has migrated to custom roles.
       type: str
     assigned_roles:
-      description: The roles that the person has on joining; empty where the API does not tell.
+      description: The roles, empty if the API does not show them.
       type: list
       elements: dict
       contains:
@@ -116,10 +111,11 @@ invitations:
       description: Until when it can be accepted, as the API writes it.
       type: str
     expired:
-      description: Whether it can no longer be accepted.
+      description: Whether it has expired.
       type: bool
 members:
-  description: The people who have joined, sorted by email.
+  description:
+    - The members, sorted by email.
   returned: with O(members=true)
   type: list
   elements: dict
@@ -141,15 +137,25 @@ members:
       description: Name of the person.
       type: str
     email:
-      description: Email address of the person.
+      description: Email address of the person, normalised.
       type: str
     role:
-      description: The older role, as in RV(invitations[].role).
+      description: The legacy role, which has no meaning in an organization that has migrated to custom roles.
       type: str
     assigned_roles:
-      description: The person's roles, as in RV(invitations[].assigned_roles).
+      description: The roles, empty if the API does not show them.
       type: list
       elements: dict
+      contains:
+        role_id:
+          description: ID of the role.
+          type: str
+        role_name:
+          description: Name of the role.
+          type: str
+        role_type:
+          description: V(system) or V(custom).
+          type: str
     joined_at:
       description: When the person joined, as the API writes it.
       type: str
@@ -166,13 +172,14 @@ api:
       description: Requests sent, repeated ones included.
       type: int
     retries:
-      description: How many of them were repetitions.
+      description: Repeated requests among them.
       type: int
     waited:
-      description: Seconds spent waiting to try again.
+      description: Seconds waited before requests were repeated.
       type: float
 error:
-  description: What went wrong, for C(rescue) blocks. RV(ignore:msg) says it in a sentence, with what to do about it.
+  description: >-
+    What failed, for C(rescue) blocks. RV(ignore:msg) says it in a sentence, with what to do about it.
   returned: failure
   type: dict
   sample:
@@ -183,7 +190,7 @@ error:
     path: /v1/organizations/3d6f0a51-64a9-4a7e-8a57-3b7a5b0a3c10/invitations
   contains:
     status:
-      description: HTTP status; V(null) where no answer came, or none was asked for.
+      description: HTTP status, V(null) if there was no response.
       type: int
     reason:
       description: The API's own words, or the fault's.
@@ -192,10 +199,10 @@ error:
       description: The API's ID of the request, for its support.
       type: str
     method:
-      description: HTTP method of the request that failed.
+      description: HTTP method of the failed request.
       type: str
     path:
-      description: Path of the request that failed.
+      description: Path of the failed request.
       type: str
 """
 
@@ -212,39 +219,39 @@ if TYPE_CHECKING:
     from ..module_utils import _api
 
 
-def look_up(module: AnsibleModule, cloud: _api.CloudApi) -> dict[str, Any]:
-    """Read what the task asks for, and return the result."""
+def read(module: AnsibleModule, api: _api.CloudApi) -> dict[str, Any]:
+    """Read what the task selects, and return the result."""
     options = module.params
-    wanted = None if options["emails"] is None else set(_options.emails(options["emails"]))
+    emails = None if options["emails"] is None else set(_options.emails(options["emails"]))
     if options["invitation_id"] is not None:
-        invitation = cloud.invitation(_options.uuid(options["invitation_id"], "invitation_id"))
+        invitation = api.invitation(_options.uuid(options["invitation_id"], "invitation_id"))
         invitations = [invitation] if invitation else []
     else:
-        invitations = cloud.invitations()
-    members = cloud.members() if options["members"] else None
-    return result_of_look(invitations, members, wanted, options["status"], cloud.client.now())
+        invitations = api.invitations()
+    members = api.members() if options["members"] else None
+    return info_result(invitations, members, emails, options["status"], api.client.now())
 
 
-def result_of_look(
+def info_result(
     invitations: Iterable[_api.Invitation],
     members: Iterable[_api.Member] | None,
-    wanted: Collection[str] | None,
+    emails: Collection[str] | None,
     status: str,
     now: datetime,
 ) -> dict[str, Any]:
-    """The result of looking things up, of all people or of those wanted, sorted by email."""
+    """The result for all people or for those with these emails, sorted by email."""
     result: dict[str, Any] = {
         "changed": False,
         "invitations": [
             invitation.as_result(now)
             for invitation in sorted(invitations, key=lambda each: (each.email, each.created_at or "", each.id or ""))
-            if (wanted is None or invitation.email in wanted)
+            if (emails is None or invitation.email in emails)
             and (status == "all" or invitation.expired(now) == (status == "expired"))
         ],
     }
     if members is not None:
         ordered = sorted(members, key=lambda each: each.email)
-        result["members"] = [member.as_result() for member in ordered if wanted is None or member.email in wanted]
+        result["members"] = [member.as_result() for member in ordered if emails is None or member.email in emails]
     return result
 
 
@@ -257,9 +264,10 @@ def main() -> None:
             "status": {"type": "str", "choices": ["all", "pending", "expired"], "default": "all"},
             "members": {"type": "bool", "default": False},
         },
+        selects=("invitation_id", "emails", "email"),
         mutually_exclusive=[("invitation_id", "emails"), ("invitation_id", "status")],
     )
-    _module.run(module, look_up)
+    _module.run(module, read)
 
 
 if __name__ == "__main__":

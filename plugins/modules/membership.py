@@ -1,0 +1,280 @@
+#!/usr/bin/python
+# Copyright: Contributors to the clickhouse.cloud collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: membership
+short_description: Give a person access to ClickHouse Cloud with these roles, or take it away
+version_added: 1.0.0
+author: Contributors to the clickhouse.cloud collection (!UNKNOWN)
+description:
+  - Keeps one person's access to a ClickHouse Cloud organization, whether the person is invited or has joined.
+  - Gives a member exactly these roles, without an email. Invites anybody else under the rules of
+    M(clickhouse.cloud.invitation).
+  - Removes a member and revokes every invitation of the person with O(state=absent).
+  - The last member with the system role Admin keeps it. The task fails before anything is changed.
+  - A removed person can come back through single sign-on, without an invitation. Remove them from your identity
+    provider, too.
+extends_documentation_fragment:
+  - clickhouse.cloud.cloud
+  - clickhouse.cloud.cloud.person
+  - clickhouse.cloud.cloud.writing
+  - clickhouse.cloud.attributes
+options:
+  email:
+    description:
+      - Email address of the person. Case and surrounding whitespace make no difference.
+      - Required for O(state=present).
+    type: str
+  user_id:
+    description:
+      - ID of the member to remove, with O(state=absent), instead of O(email).
+    type: str
+  state:
+    description:
+      - V(present) gives the person access with these roles.
+      - V(absent) removes the member, and revokes every invitation of the person.
+    type: str
+    choices: [present, absent]
+    default: present
+seealso:
+  - module: clickhouse.cloud.membership_info
+  - module: clickhouse.cloud.memberships
+  - module: clickhouse.cloud.role_info
+"""
+
+EXAMPLES = r"""
+- name: Give a colleague access, invited or joined
+  clickhouse.cloud.membership:
+    email: alice@example.com
+    roles: [Developer, Billing]
+
+- name: Offboard a colleague
+  clickhouse.cloud.membership:
+    email: bob@example.com
+    state: absent
+"""
+
+RETURN = r"""
+action:
+  description:
+    - What was done or, in check mode, would be.
+    - V(created), V(replaced), V(renewed), V(expired) as for M(clickhouse.cloud.invitation); V(updated) (a member's
+      roles), V(removed) (a member), V(deleted) (an invitation), V(unchanged), V(absent).
+  returned: success
+  type: str
+  sample: updated
+state:
+  description: Where the person is now, V(member), V(invited), V(expired) or V(absent).
+  returned: always, once everything was checked
+  type: str
+  sample: member
+invitation:
+  description:
+    - The invitation now, or the revoked one. A predicted one has no ID and no times.
+  returned: always, once everything was checked
+  type: dict
+  sample:
+    id: 5f0c6a52-6c52-4f0a-9a5e-0d6b1f7f2c11
+    email: alice@example.com
+    role: developer
+    assigned_roles:
+      - role_id: 0d5cbd44-6ea1-4bb0-9f0e-1b2fd8a0f8f4
+        role_name: Developer
+        role_type: system
+    created_at: "2026-11-23T12:00:00.000Z"
+    expire_at: "2026-11-30T12:00:00.000Z"
+    expired: false
+  contains:
+    id:
+      description: ID of the invitation.
+      type: str
+    email:
+      description: Email address of the person, normalised.
+      type: str
+    role:
+      description: The legacy role, which has no meaning in an organization that has migrated to custom roles.
+      type: str
+    assigned_roles:
+      description: The roles, empty if the API does not show them.
+      type: list
+      elements: dict
+      contains:
+        role_id:
+          description: ID of the role.
+          type: str
+        role_name:
+          description: Name of the role.
+          type: str
+        role_type:
+          description: V(system) or V(custom).
+          type: str
+    created_at:
+      description: When it was sent, as the API writes it.
+      type: str
+    expire_at:
+      description: Until when it can be accepted, as the API writes it.
+      type: str
+    expired:
+      description: Whether it has expired.
+      type: bool
+member:
+  description:
+    - The member now, or the removed one; V(null) if the person has not joined.
+  returned: always, once everything was checked
+  type: dict
+  sample:
+    user_id: 8c1f8c0a-3a6e-4f57-9e0e-55a2c1d4b7f3
+    name: Bob
+    email: bob@example.com
+    role: admin
+    assigned_roles:
+      - role_id: 7a1e9f6c-23a5-4c0e-8d0a-0c1f5f0f3b52
+        role_name: Admin
+        role_type: system
+    joined_at: "2026-10-01T08:30:00.000Z"
+  contains:
+    user_id:
+      description: ID of the person.
+      type: str
+    name:
+      description: Name of the person.
+      type: str
+    email:
+      description: Email address of the person, normalised.
+      type: str
+    role:
+      description: The legacy role, which has no meaning in an organization that has migrated to custom roles.
+      type: str
+    assigned_roles:
+      description: The roles, empty if the API does not show them.
+      type: list
+      elements: dict
+      contains:
+        role_id:
+          description: ID of the role.
+          type: str
+        role_name:
+          description: Name of the role.
+          type: str
+        role_type:
+          description: V(system) or V(custom).
+          type: str
+    joined_at:
+      description: When the person joined, as the API writes it.
+      type: str
+diff:
+  description:
+    - The plan, one line for each person with a change, sorted by email. Check mode and the real run show the same.
+  returned: with C(--diff)
+  type: dict
+  sample:
+    before: ""
+    after: "alice@example.com: Developer\n"
+  contains:
+    before:
+      description: Who has access now, and with which roles.
+      type: str
+    after:
+      description: Who has access after the changes, and with which roles.
+      type: str
+api:
+  description: How many API requests the task made, and how long it waited.
+  returned: always, once it is known how to reach the API
+  type: dict
+  sample:
+    requests: 3
+    retries: 0
+    waited: 0.0
+  contains:
+    requests:
+      description: Requests sent, repeated ones included.
+      type: int
+    retries:
+      description: Repeated requests among them.
+      type: int
+    waited:
+      description: Seconds waited before requests were repeated.
+      type: float
+error:
+  description: >-
+    What failed, for C(rescue) blocks. RV(ignore:msg) says it in a sentence, with what to do about it.
+  returned: failure
+  type: dict
+  sample:
+    status: 403
+    reason: FORBIDDEN
+    request_id: 0d4bb0f2-54b5-4a4e-a4a4-5b8a4d5a9b8e
+    method: GET
+    path: /v1/organizations/3d6f0a51-64a9-4a7e-8a57-3b7a5b0a3c10/invitations
+  contains:
+    status:
+      description: HTTP status, V(null) if there was no response.
+      type: int
+    reason:
+      description: The API's own words, or the fault's.
+      type: str
+    request_id:
+      description: The API's ID of the request, for its support.
+      type: str
+    method:
+      description: HTTP method of the failed request.
+      type: str
+    path:
+      description: Path of the failed request.
+      type: str
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from ..module_utils import _module, _options, _plan, _reconcile
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+    from ..module_utils import _api
+
+
+def reconcile(module: AnsibleModule, api: _api.CloudApi) -> dict[str, Any]:
+    """Reconcile one person's access, and return the result."""
+    options = module.params
+    renew_before = _options.duration(options["renew_before"], "renew_before")
+    policy = _plan.Policy(renew_before, options["resend"], manage_members=True)
+    if options["state"] == "present":
+        entry = _options.entry(options["email"], options["role"], options["roles"])
+        report = _reconcile.ensure_present(api, [entry], policy, module.check_mode)
+    elif options["user_id"] is not None:
+        report = _reconcile.ensure_user_absent(
+            api, _options.uuid(options["user_id"], "user_id"), policy, module.check_mode
+        )
+    else:
+        report = _reconcile.ensure_absent(api, [_options.email(options["email"])], policy, module.check_mode)
+    return _reconcile.person_result(report, module._diff)
+
+
+def main() -> None:
+    """Run the module."""
+    module = _module.create_module(
+        {
+            "email": {"type": "str"},
+            "user_id": {"type": "str"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            **_module.ROLE_OPTIONS,
+            **_module.WRITING_OPTIONS,
+        },
+        selects=("email", "user_id"),
+        mutually_exclusive=[("email", "user_id"), ("role", "roles")],
+        required_if=[
+            ("state", "present", ("email",)),
+            ("state", "present", ("role", "roles"), True),
+            ("state", "absent", ("email", "user_id"), True),
+        ],
+    )
+    _module.run(module, reconcile)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,276 @@
+#!/usr/bin/python
+# Copyright: Contributors to the clickhouse.cloud collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: membership_info
+short_description: Show who has access to a ClickHouse Cloud organization
+version_added: 1.0.0
+author: Contributors to the clickhouse.cloud collection (!UNKNOWN)
+description:
+  - Shows who has joined, who is invited, whose invitation has expired, and who has nothing. Takes two requests,
+    whatever the size of the organization.
+  - An expired invitation that the API no longer lists cannot be told from one that was never sent. Both are V(absent).
+extends_documentation_fragment:
+  - clickhouse.cloud.cloud
+  - clickhouse.cloud.attributes.info_module
+  - clickhouse.cloud.attributes
+options:
+  emails:
+    description:
+      - Only these people. Each of them is in the result, with state V(absent) if they have nothing. Blank entries are
+        dropped; an empty list matches nobody.
+    type: list
+    elements: str
+    aliases: [email]
+  expires_within:
+    description:
+      - An invitation that expires within this time, a duration such as V(36h) or V(2d), is marked as expiring soon.
+    type: str
+    default: 48h
+seealso:
+  - module: clickhouse.cloud.membership
+  - module: clickhouse.cloud.memberships
+"""
+
+EXAMPLES = r"""
+- name: Show who has access
+  clickhouse.cloud.membership_info:
+  register: access
+
+- name: Print a line for each person
+  ansible.builtin.debug:
+    msg: "{{ item.email }}: {{ item.state }}, {{ item.roles | join(', ') }}"
+  loop: "{{ access.memberships }}"
+  loop_control:
+    label: "{{ item.email }}"
+"""
+
+RETURN = r"""
+memberships:
+  description:
+    - One record for each person, sorted by email.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - email: bob@example.com
+      state: invited
+      roles: [Developer]
+      assigned_roles:
+        - role_id: 0d5cbd44-6ea1-4bb0-9f0e-1b2fd8a0f8f4
+          role_name: Developer
+          role_type: system
+      name: null
+      since: "2026-11-23T12:00:00.000Z"
+      until: "2026-11-30T12:00:00.000Z"
+      expires_soon: false
+      user_id: null
+      invitation_id: 5f0c6a52-6c52-4f0a-9a5e-0d6b1f7f2c11
+  contains:
+    email:
+      description: Email address of the person, normalised.
+      type: str
+    state:
+      description: V(member), V(invited), V(expired) or V(absent).
+      type: str
+    roles:
+      description: Names of the roles, sorted; the legacy role if no others are known.
+      type: list
+      elements: str
+    assigned_roles:
+      description: The roles, empty if the API does not show them.
+      type: list
+      elements: dict
+      contains:
+        role_id:
+          description: ID of the role.
+          type: str
+        role_name:
+          description: Name of the role.
+          type: str
+        role_type:
+          description: V(system) or V(custom).
+          type: str
+    name:
+      description: Name of a member.
+      type: str
+    since:
+      description: When the person joined or was invited, as the API writes it.
+      type: str
+    until:
+      description: When the invitation expires or expired, as the API writes it.
+      type: str
+    expires_soon:
+      description: Whether the invitation expires within O(expires_within).
+      type: bool
+    user_id:
+      description: ID of a member.
+      type: str
+    invitation_id:
+      description: ID of the invitation.
+      type: str
+summary:
+  description: Count of people per state, and of invitations that expire soon.
+  returned: success
+  type: dict
+  sample:
+    member: 12
+    invited: 3
+    expired: 1
+    absent: 0
+    expires_soon: 1
+  contains:
+    member:
+      description: People who have joined.
+      type: int
+    invited:
+      description: People with a live invitation.
+      type: int
+    expired:
+      description: People whose invitation has expired.
+      type: int
+    absent:
+      description: People of O(emails) who have nothing.
+      type: int
+    expires_soon:
+      description: Invited people whose invitation expires within O(expires_within).
+      type: int
+api:
+  description: How many API requests the task made, and how long it waited.
+  returned: always, once it is known how to reach the API
+  type: dict
+  sample:
+    requests: 3
+    retries: 0
+    waited: 0.0
+  contains:
+    requests:
+      description: Requests sent, repeated ones included.
+      type: int
+    retries:
+      description: Repeated requests among them.
+      type: int
+    waited:
+      description: Seconds waited before requests were repeated.
+      type: float
+error:
+  description: >-
+    What failed, for C(rescue) blocks. RV(ignore:msg) says it in a sentence, with what to do about it.
+  returned: failure
+  type: dict
+  sample:
+    status: 403
+    reason: FORBIDDEN
+    request_id: 0d4bb0f2-54b5-4a4e-a4a4-5b8a4d5a9b8e
+    method: GET
+    path: /v1/organizations/3d6f0a51-64a9-4a7e-8a57-3b7a5b0a3c10/invitations
+  contains:
+    status:
+      description: HTTP status, V(null) if there was no response.
+      type: int
+    reason:
+      description: The API's own words, or the fault's.
+      type: str
+    request_id:
+      description: The API's ID of the request, for its support.
+      type: str
+    method:
+      description: HTTP method of the failed request.
+      type: str
+    path:
+      description: Path of the failed request.
+      type: str
+"""
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
+
+from ..module_utils import _api, _module, _options, _plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime, timedelta
+
+    from ansible.module_utils.basic import AnsibleModule
+
+STATES = ("member", "invited", "expired", "absent")
+
+
+def read(module: AnsibleModule, api: _api.CloudApi) -> dict[str, Any]:
+    """Read who has access, and return the result."""
+    emails = module.params["emails"]
+    only = None if emails is None else _options.emails(emails)
+    expires_within = _options.duration(module.params["expires_within"], "expires_within")
+    if expires_within is None:
+        raise _options.OptionError("expires_within: give a duration such as 48h or 2d.")
+    invitations, members = api.invitations(), api.members()
+    return info_result(invitations, members, only, expires_within, api.client.now())
+
+
+def info_result(
+    invitations: Iterable[_api.Invitation],
+    members: Iterable[_api.Member],
+    only: Sequence[str] | None,
+    expires_within: timedelta,
+    now: datetime,
+) -> dict[str, Any]:
+    """The result for all people or for ``only`` these, sorted by email."""
+    joined = {member.email: member for member in members}
+    invited: dict[str, list[_api.Invitation]] = defaultdict(list)
+    for invitation in invitations:
+        invited[invitation.email].append(invitation)
+    emails = sorted({*joined, *invited} if only is None else set(only))
+    records = [
+        _record(email, joined.get(email), _plan.latest(invited.get(email, ())), expires_within, now) for email in emails
+    ]
+    states = Counter(record["state"] for record in records)
+    summary = {state: states[state] for state in STATES}
+    summary["expires_soon"] = sum(record["expires_soon"] for record in records)
+    return {"changed": False, "memberships": records, "summary": summary}
+
+
+def _record(
+    email: str,
+    member: _api.Member | None,
+    invitation: _api.Invitation | None,
+    expires_within: timedelta,
+    now: datetime,
+) -> dict[str, Any]:
+    """One person's record. A member's roles count, not those of an invitation that is still open."""
+    holder = member or invitation
+    waits = invitation if member is None else None
+    state = "member" if member else "absent"
+    if waits:
+        state = "expired" if waits.expired(now) else "invited"
+    return {
+        "email": email,
+        "state": state,
+        "roles": _plan.role_names(holder) if holder else [],
+        "assigned_roles": _api.roles_as_result(holder) if holder else [],
+        "name": member.name if member else None,
+        "since": member.joined_at if member else waits and waits.created_at,
+        "until": waits and waits.expire_at,
+        "expires_soon": state == "invited" and waits is not None and waits.expires_within(expires_within, now),
+        "user_id": member and member.user_id,
+        "invitation_id": invitation and invitation.id,
+    }
+
+
+def main() -> None:
+    """Run the module."""
+    module = _module.create_module(
+        {
+            "emails": {"type": "list", "elements": "str", "aliases": ["email"]},
+            "expires_within": {"type": "str", "default": "48h"},
+        },
+        selects=("emails", "email"),
+    )
+    _module.run(module, read)
+
+
+if __name__ == "__main__":
+    main()

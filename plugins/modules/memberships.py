@@ -1,0 +1,245 @@
+#!/usr/bin/python
+# Copyright: Contributors to the clickhouse.cloud collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: memberships
+short_description: Keep the access list of a ClickHouse Cloud organization as code
+version_added: 1.0.0
+author: Contributors to the clickhouse.cloud collection (!UNKNOWN)
+description:
+  - Gives everybody on a roster access with their roles, or takes it away, whether they are invited or have joined, in
+    one task.
+  - Every rule of M(clickhouse.cloud.membership) holds for each person.
+  - Access is granted before it is taken. Invitations and additional roles come first, then demotions, then removals.
+  - Everything is checked before the first change. A plan that leaves no member with the system role Admin fails, and so
+    does one that exceeds O(purge_limit).
+  - One person's failure does not stop the others. The task then fails at the end, and its result says what was done and
+    what was not. Another run does the rest.
+  - New roles of members are verified after the last change, for up to 30 seconds. If the API does not show them by
+    then, the task warns.
+  - The API key must be allowed to list members.
+  - A removed person can come back through single sign-on, without an invitation. Remove them from your identity
+    provider, too.
+extends_documentation_fragment:
+  - clickhouse.cloud.cloud
+  - clickhouse.cloud.cloud.roster
+  - clickhouse.cloud.cloud.writing
+  - clickhouse.cloud.attributes
+options:
+  memberships:
+    description:
+      - The roster, a list of dictionaries. At least one of O(memberships) and O(emails) is needed; both together make
+        one roster.
+      - C(email) is the person's address. C(role) or C(roles), as O(role) and O(roles), are the person's own and win
+        over the task's. C(comment) is for readers of the roster and ignored.
+      - A person who is listed twice with the same roles counts once. With different roles the task fails before
+        anything is changed, as for every mistake in the roster.
+    type: list
+    elements: raw
+  state:
+    description:
+      - V(present) gives everybody on the roster access with their roles.
+      - V(absent) takes all access from everybody on the roster. Roles are ignored.
+    type: str
+    choices: [present, absent]
+    default: present
+  purge:
+    description:
+      - With O(state=present), also take all access from people who are not on the roster. Members are removed,
+        invitations revoked. Rejected with an empty roster, and together with O(resend).
+    type: bool
+    default: false
+  purge_limit:
+    description:
+      - The most people from whom O(purge) may take access, a count such as V(5) or a percentage such as V(25%) of all
+        people who have access now, members and invited people. The percentage is rounded down, but never to less than
+        one person.
+      - If the plan exceeds it, the task fails before anything is changed. So a roster that lost half of its lines does
+        not cost half of the team their access.
+    type: str
+    default: 25%
+  purge_exclude:
+    description:
+      - Emails of people whom O(purge) leaves alone although they are not on the roster, such as break-glass accounts.
+    type: list
+    elements: str
+seealso:
+  - module: clickhouse.cloud.membership
+  - module: clickhouse.cloud.membership_info
+  - module: clickhouse.cloud.role_info
+"""
+
+EXAMPLES = r"""
+- name: Make this the access list of the organization
+  clickhouse.cloud.memberships:
+    memberships:
+      - email: alice@example.com
+        roles: [Admin]
+      - email: bob@example.com
+        comment: data platform
+    roles: [Developer]
+    purge: true
+    purge_exclude: [break-glass@example.com]
+
+- name: Offboard people
+  clickhouse.cloud.memberships:
+    emails: [carol@example.com, dave@example.com]
+    state: absent
+"""
+
+RETURN = r"""
+changes:
+  description:
+    - One record for each person for whom something was done or, in check mode, would be.
+  returned: always, once everything was checked
+  type: list
+  elements: dict
+  sample:
+    - email: alice@example.com
+      action: created
+      invitation:
+        id: 5f0c6a52-6c52-4f0a-9a5e-0d6b1f7f2c11
+        email: alice@example.com
+        role: developer
+        assigned_roles:
+          - role_id: 0d5cbd44-6ea1-4bb0-9f0e-1b2fd8a0f8f4
+            role_name: Developer
+            role_type: system
+        created_at: "2026-11-23T12:00:00.000Z"
+        expire_at: "2026-11-30T12:00:00.000Z"
+        expired: false
+      member: null
+  contains:
+    email:
+      description: Email address of the person.
+      type: str
+    action:
+      description: What was done, as the C(action) that M(clickhouse.cloud.membership) returns, or V(failed).
+      type: str
+    invitation:
+      description: The person's invitation now, or the revoked one, as M(clickhouse.cloud.membership) returns it.
+      type: dict
+    member:
+      description: The person as a member now, or as removed, as M(clickhouse.cloud.membership) returns it.
+      type: dict
+    error:
+      description: What failed, if the action is V(failed). The keys of RV(error), and C(msg), the message.
+      type: dict
+summary:
+  description: Count of people per action. Every action is in it, V(failed) included.
+  returned: always, once everything was checked
+  type: dict
+  sample:
+    created: 1
+    unchanged: 0
+    replaced: 0
+    renewed: 0
+    updated: 0
+    deleted: 0
+    removed: 0
+    absent: 0
+    expired: 0
+    failed: 0
+diff:
+  description:
+    - The plan, one line for each person with a change, sorted by email. Check mode and the real run show the same.
+  returned: with C(--diff)
+  type: dict
+  sample:
+    before: ""
+    after: "alice@example.com: Developer\n"
+  contains:
+    before:
+      description: Who has access now, and with which roles.
+      type: str
+    after:
+      description: Who has access after the changes, and with which roles.
+      type: str
+api:
+  description: How many API requests the task made, and how long it waited.
+  returned: always, once it is known how to reach the API
+  type: dict
+  sample:
+    requests: 3
+    retries: 0
+    waited: 0.0
+  contains:
+    requests:
+      description: Requests sent, repeated ones included.
+      type: int
+    retries:
+      description: Repeated requests among them.
+      type: int
+    waited:
+      description: Seconds waited before requests were repeated.
+      type: float
+error:
+  description: >-
+    What failed, for C(rescue) blocks. RV(ignore:msg) says it in a sentence, with what to do about it. If people failed,
+    that of the first one; RV(changes[].error) has everyone's.
+  returned: failure
+  type: dict
+  sample:
+    status: 403
+    reason: FORBIDDEN
+    request_id: 0d4bb0f2-54b5-4a4e-a4a4-5b8a4d5a9b8e
+    method: GET
+    path: /v1/organizations/3d6f0a51-64a9-4a7e-8a57-3b7a5b0a3c10/invitations
+  contains:
+    status:
+      description: HTTP status, V(null) if there was no response.
+      type: int
+    reason:
+      description: The API's own words, or the fault's.
+      type: str
+    request_id:
+      description: The API's ID of the request, for its support.
+      type: str
+    method:
+      description: HTTP method of the failed request.
+      type: str
+    path:
+      description: Path of the failed request.
+      type: str
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from ..module_utils import _module, _reconcile
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+    from ..module_utils import _api
+
+
+def reconcile(module: AnsibleModule, api: _api.CloudApi) -> dict[str, Any]:
+    """Reconcile the access of a roster, and return the result."""
+    report = _reconcile.ensure_roster(
+        api, module.params, "memberships", manage_members=True, check_mode=module.check_mode
+    )
+    return _reconcile.roster_result(report, module._diff)
+
+
+def main() -> None:
+    """Run the module."""
+    module = _module.create_module(
+        {
+            "memberships": {"type": "list", "elements": "raw"},
+            **_module.ROSTER_OPTIONS,
+            "purge_limit": {"type": "str", "default": "25%"},
+            "purge_exclude": {"type": "list", "elements": "str"},
+        },
+        selects=("memberships", "emails"),
+        mutually_exclusive=[("role", "roles")],
+        required_one_of=[("memberships", "emails")],
+    )
+    _module.run(module, reconcile)
+
+
+if __name__ == "__main__":
+    main()
