@@ -31,7 +31,8 @@ from typing import TYPE_CHECKING, Union, cast
 from ._api import Deletion, Desired, Invitation, Member
 from ._errors import ApiError
 from ._ledger import AMBIGUOUS, REJECTED, VISIBLE, Case
-from ._plan import Invite, Match, Phase, Remove, Revoke, Update, describe, latest, match, member_warnings
+from ._plan import Invite, Phase, Remove, Revoke, Update, latest, member_warnings
+from ._roles import Match, describe, match
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

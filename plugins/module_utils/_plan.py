@@ -26,14 +26,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Union
 
-from ._api import Desired, Invitation, Member, Role, parse_timestamp
-from ._errors import printable
-from ._options import Limit, OptionError, bounded, is_uuid
+from ._api import Desired, Invitation, Member, parse_timestamp
+from ._options import Limit, OptionError, bounded
+from ._roles import Match, describe, is_admin, is_system_role, list_roles, match, resolve_roles, role_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ._api import Holder
+    from ._api import Holder, Role
 
 INVITATION_ACTIONS = ("created", "unchanged", "replaced", "renewed", "deleted", "absent", "member", "expired")
 MEMBERSHIP_ACTIONS = (
@@ -66,14 +66,6 @@ class Current:
     invitations: Sequence[Invitation]
     members: Sequence[Member]
     now: datetime
-
-
-class Match(enum.Enum):
-    """Whether a person has the desired roles."""
-
-    YES = "yes"
-    NO = "no"
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -136,11 +128,6 @@ class PersonPlan:
     by_id: bool = False
 
     @property
-    def revoked(self) -> list[Invitation]:
-        """The invitations that the changes revoke."""
-        return [change.invitation for change in self.changes if isinstance(change, Revoke)]
-
-    @property
     def invites_a_newcomer(self) -> bool:
         """Whether a person without a live invitation is invited, who may have joined already."""
         return self.live is None and any(isinstance(change, Invite) for change in self.changes)
@@ -162,19 +149,19 @@ class PersonPlan:
         """When the changes are due."""
         if self.desired is None:
             return Phase.TAKE
-        if self.action == "updated" and not _is_admin(self.desired) and _roles(self.member) - _roles(self.desired):
+        if self.action == "updated" and not is_admin(self.desired) and role_set(self.member) - role_set(self.desired):
             return Phase.DEMOTE
         return Phase.GRANT
 
     @property
     def makes_admin(self) -> bool:
         """Whether a member becomes an administrator."""
-        return self.action == "updated" and _is_admin(self.desired) and not _is_admin(self.member)
+        return self.action == "updated" and is_admin(self.desired) and not is_admin(self.member)
 
     @property
     def takes_admin(self) -> bool:
         """Whether a member stops being an administrator."""
-        return self.action in ("updated", "removed") and _is_admin(self.member) and not _is_admin(self.desired)
+        return self.action in ("updated", "removed") and is_admin(self.member) and not is_admin(self.desired)
 
     @property
     def takes_access(self) -> bool:
@@ -220,8 +207,8 @@ class Plan:
         stays = self.admins - {person.email for person in self.people if person.takes_admin}
         if self.admins and not stays and not any(person.makes_admin for person in self.people):
             raise OptionError(
-                "Nothing was changed: no member would have the system role Admin any more, and nobody could manage the"
-                f" organization. Keep it for one of {_some(self.admins)}, or give it to another member."
+                "Nothing was changed: no member would have the system role Admin, so nobody could manage access."
+                f" Administrators now: {_some(self.admins)}. Keep one of them, or give Admin to another member."
             )
 
     def _check_purge(self, people: set[str]) -> None:
@@ -266,15 +253,6 @@ def plan_revocation(invitation: Invitation | None, now: datetime) -> Plan:
     return Plan((replace(_plan_absent(invitation.email, [invitation], None, now), by_id=True),))
 
 
-def resolve_roles(names: Iterable[str], roles: Sequence[Role], option: str) -> tuple[Role, ...]:
-    """Find roles by ID, then by exact name, then by name ignoring case if only one role has it.
-
-    :raises OptionError: for a name that is unknown or ambiguous.
-    """
-    found = {role.id: role for role in (_find_role(name, roles, option) for name in names)}
-    return tuple(sorted(found.values(), key=lambda role: role.id))
-
-
 def confirm_roles(plan: Plan, roles: Sequence[Role]) -> Plan:
     """The plan with roles as the organization has them, for people who give something up for them.
 
@@ -302,35 +280,6 @@ def fold(desired: Iterable[Desired]) -> list[Desired]:
     return list(folded.values())
 
 
-def known_roles(ids: Iterable[str], current: Current) -> list[Role]:
-    """The roles with these IDs, with names as far as invitations and members show them."""
-    roles = {role_id.lower(): Role(role_id.lower()) for role_id in ids}
-    if roles:
-        holders: list[Holder] = [*current.invitations, *current.members]
-        roles.update((role.id, role) for holder in holders for role in holder.assigned_roles or ())
-    return list(roles.values())
-
-
-def match(desired: Desired, holder: Holder) -> Match:
-    """Whether a person has the desired roles.
-
-    A migrated organization freezes ``role`` and assigns by ``assignedRoles`` alone. So ``role`` is compared only if
-    ``assignedRoles`` is missing or agrees with it.
-    """
-    assigned = holder.assigned_roles
-    if desired.assigned_roles and assigned:
-        return _verdict(_role_ids(desired) == _role_ids(holder))
-    if desired.role is None:
-        return Match.YES if assigned is None and _amounts_to(desired, holder.role) else Match.UNKNOWN
-    if assigned:
-        if _amounts_to(holder, desired.role):
-            return Match.YES
-        return Match.NO if _amounts_to(holder, holder.role) else Match.UNKNOWN
-    if holder.role == desired.role:
-        return Match.YES
-    return Match.NO if assigned is None and holder.role else Match.UNKNOWN
-
-
 def member_warnings(desired: Desired, member: Member) -> tuple[str, ...]:
     """Warn of a member with other roles than desired, where members are left alone."""
     if match(desired, member) is not Match.NO:
@@ -342,25 +291,13 @@ def member_warnings(desired: Desired, member: Member) -> tuple[str, ...]:
     return (warning,)
 
 
-def describe(holder: Holder) -> str:
-    """A person's roles in words."""
-    return ", ".join(role_names(holder)) or "no role"
-
-
-def role_names(holder: Holder) -> list[str]:
-    """A person's roles by name, sorted; the legacy role if no others are known."""
-    if holder.assigned_roles:
-        return _names(holder.assigned_roles)
-    return [holder.role] if holder.role else []
-
-
 def latest(invitations: Iterable[Invitation]) -> Invitation | None:
     """The invitation that expires last."""
     return max(invitations, key=_end, default=None)
 
 
 def _plan(people: Iterable[PersonPlan], current: Current, policy: Policy) -> Plan:
-    admins = {member.email for member in current.members if policy.manage_members and _is_admin(member)}
+    admins = {member.email for member in current.members if policy.manage_members and is_admin(member)}
     return Plan(tuple(sorted(people, key=lambda person: person.phase)), policy, frozenset(admins))
 
 
@@ -452,7 +389,7 @@ def _confirm(person: PersonPlan, roles: Sequence[Role]) -> PersonPlan:
     if desired.assigned_roles is not None:
         names = [role.id for role in desired.assigned_roles]
     else:
-        same = [role for role in roles if _is_system_role(role, desired.role)]
+        same = [role for role in roles if is_system_role(role, desired.role)]
         if len(same) != 1 and person.live is None:
             # Nothing is lost if the API rejects the legacy role.
             return person
@@ -460,7 +397,7 @@ def _confirm(person: PersonPlan, roles: Sequence[Role]) -> PersonPlan:
             count = "more than one" if same else "no"
             raise OptionError(
                 f"{person.email}: role: the organization has {count} system role {desired.role!r};"
-                f" use roles, of {', '.join(_names(roles)) or 'none'}."
+                f" use roles, of {list_roles(roles)}."
             )
         names = [same[0].id]
     desired = replace(desired, assigned_roles=resolve_roles(names, roles, f"{person.email}: roles"))
@@ -483,21 +420,6 @@ def _other_invitation(invitation: Invitation) -> str:
     )
 
 
-def _find_role(name: str, roles: Sequence[Role], option: str) -> Role:
-    role_id = name.lower() if is_uuid(name) else name
-    same = [role for role in roles if role.id == role_id]
-    same = same or [role for role in roles if role.name == name]
-    same = same or [role for role in roles if _plain(role.name) == _plain(name)]
-    if len({role.id for role in same}) == 1:
-        return same[0]
-    if same:
-        choices = ", ".join(f"{role.name} ({role.id})" for role in same)
-        raise OptionError(f"{option}: several roles have the name {name!r}: {choices}; give the ID of one of them.")
-    raise OptionError(
-        f"{option}: the organization has no role {name!r}; its roles are: {', '.join(_names(roles)) or 'none'}."
-    )
-
-
 def _by_email(invitations: Iterable[Invitation]) -> Mapping[str, Sequence[Invitation]]:
     grouped = defaultdict(list)
     for invitation in invitations:
@@ -511,47 +433,6 @@ def _live(invitations: Iterable[Invitation], now: datetime) -> list[Invitation]:
 
 def _end(invitation: Invitation) -> datetime:
     return parse_timestamp(invitation.expire_at) or _END_OF_TIME
-
-
-def _plain(name: str | None) -> str:
-    """A name as messages print it, ignoring case."""
-    return (printable(name) or "").casefold()
-
-
-def _names(roles: Iterable[Role]) -> list[str]:
-    return sorted(printable(role.name) or role.id for role in roles)
-
-
-def _verdict(same: bool) -> Match:
-    return Match.YES if same else Match.NO
-
-
-def _role_ids(holder: Holder) -> set[str]:
-    return {role.id for role in holder.assigned_roles or ()}
-
-
-def _roles(holder: Holder | None) -> set[str]:
-    """A person's roles, to be compared: by ID or, if there are none, the legacy role."""
-    return (_role_ids(holder) or {holder.role or ""}) if holder else set()
-
-
-def _amounts_to(holder: Holder, role: str | None) -> bool:
-    """Whether the only assigned role is the system role that the legacy field names."""
-    assigned = set(holder.assigned_roles or ())
-    return len(assigned) == 1 and all(_is_system_role(each, role) for each in assigned)
-
-
-def _is_system_role(role: Role, legacy_role: str | None) -> bool:
-    return role.type == "system" and (role.name or "").casefold() == legacy_role
-
-
-def _is_admin(holder: Holder | None) -> bool:
-    """Whether a person has the system role Admin or, if no assigned roles are known, the legacy role admin."""
-    if holder is None:
-        return False
-    if holder.assigned_roles:
-        return any(_is_system_role(role, "admin") for role in holder.assigned_roles)
-    return holder.role == "admin"
 
 
 def _diff_line(email: str, holder: Holder | None) -> str:

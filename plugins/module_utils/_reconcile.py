@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import _options, _plan
+from . import _options, _plan, _roles
 from ._api import Desired
 from ._apply import apply
 from ._decide import predict
@@ -86,7 +86,7 @@ def ensure_present(api: OrganizationApi, entries: Sequence[Entry], policy: Polic
     names = dict.fromkeys(name for entry in entries for name in entry.roles)
     roles = None if all(map(is_uuid, names)) else api.roles()
     current = _read(api, policy)
-    known = _plan.known_roles(names, current) if roles is None else roles
+    known = _roles.known_roles(names, [*current.invitations, *current.members]) if roles is None else roles
     desired = _plan.fold(_resolve(entries, known))
     warnings: list[str] = []
     plan = _plan.plan_present(desired, current, policy)
@@ -170,7 +170,7 @@ def _resolve(entries: Iterable[Entry], roles: Sequence[Role]) -> Iterable[Desire
     resolved: dict[tuple[str, ...], tuple[Role, ...]] = {}
     for entry in entries:
         if entry.roles and entry.roles not in resolved:
-            resolved[entry.roles] = _plan.resolve_roles(entry.roles, roles, f"{entry.email}: roles")
+            resolved[entry.roles] = _roles.resolve_roles(entry.roles, roles, f"{entry.email}: roles")
         yield Desired(entry.email, entry.role, resolved.get(entry.roles))
 
 

@@ -189,7 +189,7 @@ error:
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
-from ..module_utils import _api, _module, _options, _plan
+from ..module_utils import _api, _module, _options, _plan, _roles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -249,7 +249,7 @@ def _record(
     return {
         "email": email,
         "state": state,
-        "roles": _plan.role_names(holder) if holder else [],
+        "roles": _roles.role_names(holder) if holder else [],
         "assigned_roles": _api.roles_as_result(holder) if holder else [],
         "name": member.name if member else None,
         "since": member.joined_at if member else waits and waits.created_at,
