@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 NEW_PEOPLE = (10, 50, 200)
 KNOWN_PEOPLE = (100, 1000, 5000, 20000, 40000)
+MEMBERS = (50, 1000, 5000, 20000, 40000)
+UPDATES = 50
 CHART = Path(__file__).resolve().parents[2] / "build" / "benchmark.png"
 
 # The least that there can be: what a module does with requests alone.
@@ -57,22 +59,25 @@ def show(
 
 
 def one_unchanged(simulator: Simulator, ways: Ways) -> Times:
-    """One invitation that is there already, beside the least that a task can do."""
+    """One unchanged invitation and one unchanged member, beside the least that a task can do."""
     simulator.reset()
     simulator.invite("person00001@example.com", role="developer")
+    simulator.add_member("person00002@example.com", role_names=["Developer"])
     contestants = [
         Contestant("ping", ways.ping()),
         Contestant("uri GET", ways.uri_get()),
         Contestant(BARE, ways.bare_module()),
         Contestant("invitation", ways.invitation("person00001@example.com")),
+        Contestant("membership", ways.membership("person00002@example.com")),
     ]
     times = fastest(contestants, simulator.environment, turns=30)
     goals = {
         "invitation / ping": (times["invitation"] / times["ping"], 1.12),
         "invitation / uri GET": (times["invitation"] / times["uri GET"], 1.0),
+        "membership / ping": (times["membership"] / times["ping"], 1.15),
     }
     others = {f"{BARE} / ping": times[BARE] / times["ping"]}
-    show("One unchanged invitation", times, goals, others)
+    show("One unchanged person", times, goals, others)
     return times
 
 
@@ -120,6 +125,47 @@ def known_people(simulator: Simulator, ways: Ways) -> dict[int, float]:
     return times
 
 
+def known_members(simulator: Simulator, ways: Ways) -> dict[int, float]:
+    """An unchanged access list, in organizations of its size; 50 people also by hand, and one after another."""
+
+    def seed(count: int) -> None:
+        simulator.reset()
+        simulator.seed(0, members=count)
+
+    contestants = [
+        Contestant(str(count), ways.access_list(people(count)), partial(seed, count), runs=2) for count in MEMBERS
+    ]
+    by_hand = [
+        Contestant("uri, both lists", ways.uri_lists(), partial(seed, 50), runs=2),
+        Contestant("membership, a loop", ways.membership_loop(people(50), "Member"), partial(seed, 50)),
+    ]
+    costs = cheapest([*contestants, *by_hand], simulator.environment, turns=3)
+    times = {count: costs[str(count)].seconds for count in MEMBERS}
+    sizes = {f"{count:,} people, {costs[str(count)].memory:.0f} MiB": times[count] for count in times}
+    others = {f"{each.name} / memberships": costs[each.name].seconds / times[50] for each in by_hand}
+    show("Unchanged members", sizes, others={"growth of time, linear is 1": growth(times), **others})
+    return times
+
+
+def role_updates(simulator: Simulator, ways: Ways) -> None:
+    """New roles for 50 members."""
+
+    def seed() -> None:
+        simulator.reset()
+        simulator.seed(0, members=UPDATES)
+
+    seed()
+    emails, ids = people(UPDATES), [member["userId"] for member in simulator.members]
+    contestants = [
+        Contestant("memberships", ways.access_list(emails, "Billing"), seed, runs=4),
+        Contestant("uri, a loop", ways.uri_update_loop(ids, "Billing"), seed),
+        Contestant("membership, a loop", ways.membership_loop(emails, "Billing"), seed),
+    ]
+    times = fastest(contestants, simulator.environment, turns=3)
+    goals = {"uri, a loop / memberships": (times["uri, a loop"] / times["memberships"], 15.0)}
+    show(f"New roles for {UPDATES} members", times, goals)
+
+
 def growth(costs: Mapping[int, float]) -> float:
     """What one of the people 20,001 to 40,000 costs beside one of the people 5,001 to 20,000.
 
@@ -136,19 +182,21 @@ def under_a_limit(simulator: Simulator, ways: Ways) -> None:
     show("60 new people under a limit of 10 a second", {"invitations": seconds}, {"/ 6.2 s": (seconds / 6.2, 1.2)})
 
 
-def draw(one: Times, new: Mapping[int, Times], known: Mapping[int, float]) -> None:
+def draw(one: Times, new: Mapping[int, Times], known: Mapping[int, float], members: Mapping[int, float]) -> None:
     """Write the chart."""
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(15, 4.5), layout="constrained")
-    left.bar(list(one), [seconds / one["ping"] for seconds in one.values()], color=["#999", "#777", "#777", OURS])
-    left.set(title="One unchanged invitation", ylabel="time, ping = 1")
+    left.bar(list(one), [seconds / one["ping"] for seconds in one.values()], color=["#999", "#777", "#777", OURS, OURS])
+    left.set(title="One unchanged person", ylabel="time, ping = 1")
     for name, color in zip(next(iter(new.values())), ("#999", OURS, "#a7c", "#5a5", "#48c", "#333")):
         middle.plot(list(new), [times[name] for times in new.values()], marker="o", color=color, label=name)
     middle.set(title="New people", xlabel="people", ylabel="seconds", xscale="log", yscale="log")
     middle.set_xticks(list(new), [f"{count}" for count in new])
     middle.minorticks_off()
     middle.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2)
-    right.plot(list(known), list(known.values()), marker="o", color=OURS)
-    right.set(title="Known people", xlabel="people", ylabel="seconds", ylim=0, xticks=range(0, 40001, 10000))
+    right.plot(list(known), list(known.values()), marker="o", color=OURS, label="invitations")
+    right.plot(list(members), list(members.values()), marker="s", color="#48c", label="memberships")
+    right.legend()
+    right.set(title="Unchanged people", xlabel="people", ylabel="seconds", ylim=0, xticks=range(0, 40001, 10000))
     CHART.parent.mkdir(exist_ok=True)
     figure.savefig(CHART, dpi=110)
     print(f"\nThe chart is {CHART}")
@@ -161,8 +209,10 @@ def main() -> None:
         one = one_unchanged(simulator, ways)
         new = new_people(simulator, ways)
         known = known_people(simulator, ways)
+        members = known_members(simulator, ways)
+        role_updates(simulator, ways)
         under_a_limit(simulator, ways)
-    draw(one, new, known)
+    draw(one, new, known, members)
 
 
 if __name__ == "__main__":

@@ -100,7 +100,8 @@ class Ways:
             "url_password": simulator.secret,
             "force_basic_auth": True,
         }
-        self._invitations = f"{simulator.url}/v1/organizations/{simulator.organization_id}/invitations"
+        organization = f"{simulator.url}/v1/organizations/{simulator.organization_id}"
+        self._invitations, self._members = f"{organization}/invitations", f"{organization}/members"
 
     def task(self, **task: object) -> list[str]:
         """A playbook with this one task."""
@@ -145,6 +146,32 @@ class Ways:
         """Keep everybody invited in one task."""
         options = {"emails": list(emails), "roles": [self._role_id(role)]}
         return self.task(**{"clickhouse.cloud.invitations": options})
+
+    def membership(self, email: str) -> list[str]:
+        """Keep one person's access."""
+        options = {"email": email, "roles": [self._role_id("Developer")]}
+        return self.task(**{"clickhouse.cloud.membership": options})
+
+    def membership_loop(self, emails: Sequence[str], role: str) -> list[str]:
+        """Keep the access of one person after another."""
+        options = {"email": "{{ item }}", "roles": [self._role_id(role)]}
+        return self.task(**{"clickhouse.cloud.membership": options, "loop": list(emails)})
+
+    def access_list(self, emails: Sequence[str], role: str = "Member") -> list[str]:
+        """Keep everybody's access in one task."""
+        options = {"emails": list(emails), "roles": [self._role_id(role)]}
+        return self.task(**{"clickhouse.cloud.memberships": options})
+
+    def uri_lists(self) -> list[str]:
+        """List invitations and members by hand."""
+        urls = [self._invitations, self._members]
+        return self.task(**{"ansible.builtin.uri": {"url": "{{ item }}", **self._headers}, "loop": urls})
+
+    def uri_update_loop(self, user_ids: Sequence[str], role: str) -> list[str]:
+        """Give members a role by hand."""
+        options = {"url": self._members + "/{{ item }}", "method": "PATCH", "body_format": "json", **self._headers}
+        body = {"assignedRoleIds": [self._role_id(role)]}
+        return self.task(**{"ansible.builtin.uri": {**options, "body": body}, "loop": list(user_ids)})
 
     def command_line_loop(self, emails: Sequence[str]) -> list[str]:
         """Invite with the vendor's command, one person after another, without looking first."""
