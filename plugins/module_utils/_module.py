@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 from urllib.request import getproxies
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule, _load_params, missing_required_lib
 from ansible.module_utils.common.parameters import remove_values
 
 from . import _api, _client, _errors, _options
@@ -69,13 +69,15 @@ ROSTER_OPTIONS: dict[str, dict[str, Any]] = {
 LONG_WAIT = 10.0
 
 
-def create_module(
-    options: Mapping[str, Any],
-    selects: Sequence[str] = (),  # noqa: ARG001
-    **constraints: object,
-) -> AnsibleModule:
-    """Make the module, with the options that every module has."""
-    return AnsibleModule(argument_spec={**COMMON_OPTIONS, **options}, supports_check_mode=True, **constraints)
+def create_module(options: Mapping[str, Any], selects: Sequence[str] = (), **constraints: object) -> AnsibleModule:
+    """Make the module, with the options that every module has. It ends if an option that selects people is null."""
+    module = AnsibleModule(argument_spec={**COMMON_OPTIONS, **options}, supports_check_mode=True, **constraints)
+    try:
+        # In module.params, an option that was left out is null, too.
+        _options.reject_nulls(_load_params(), selects)
+    except _options.OptionError as error:
+        module.fail_json(msg=str(error), error=_fault(str(error)))
+    return module
 
 
 def run(module: AnsibleModule, task: Callable[[AnsibleModule, _api.CloudApi], dict[str, Any]]) -> None:

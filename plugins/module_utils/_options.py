@@ -314,7 +314,7 @@ def _access(who: str, role: object, roles: object) -> tuple[str | None, tuple[st
         return None, role_names(roles, f"{who}: roles")
     if isinstance(role, str) and role in LEGACY_ROLES:
         return role, ()
-    example = role if isinstance(role, str) else "Developer"
+    example = role if isinstance(role, str) and re.fullmatch(r"[\w .-]{1,64}", role) else "Developer"
     raise OptionError(
         f"{who}: role is the legacy role, admin or developer, not {_shown(role)}; use roles: [{example}]."
     )
@@ -442,4 +442,4 @@ def _shown(value: object) -> str:
     if isinstance(value, str):
         return repr(value if len(value) <= LONGEST_SHOWN else f"{value[:LONGEST_SHOWN]}…")
     kinds = {type(None): "null", dict: "a mapping", list: "a list"}
-    return kinds.get(type(value)) or str(value)
+    return kinds.get(type(value)) or str(value)[:LONGEST_SHOWN]

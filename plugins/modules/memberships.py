@@ -234,7 +234,7 @@ def main() -> None:
             "purge_limit": {"type": "str", "default": "25%"},
             "purge_exclude": {"type": "list", "elements": "str"},
         },
-        selects=("memberships", "emails"),
+        selects=("memberships", "emails", "purge_exclude"),
         mutually_exclusive=[("role", "roles")],
         required_one_of=[("memberships", "emails")],
     )

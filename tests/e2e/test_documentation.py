@@ -531,6 +531,8 @@ THIRD_ORGANIZATION = "22222222-2222-4222-8222-222222222222"
 SAYS = {
     "Missing: api_key (CLICKHOUSE_CLOUD_API_KEY or CLICKHOUSE_TOKEN_KEY)": lambda be: be.without_a_key(),
     "email: ... is not one email address": lambda be: be.task.present("ann"),
+    "emails: it is null": lambda be: be.task.info(emails=None),
+    "invitation_id: it is empty": lambda be: be.task.info(invitation_id=None),
     "organization_id, from ...: ... is not a UUID": lambda be: be.task.info(organization_id="ours"),
     "invitation_id: ... is not a UUID": lambda be: be.task.info(invitation_id="7"),
     "renew_before: ... is not a duration": lambda be: be.task.present(renew_before="soon"),
@@ -653,8 +655,6 @@ NOT_IN_THE_GUIDE = {
     "...: ... is neither a count such as 5 nor a percentage such as 25%.",
     "...: ... is not a list of role names or IDs such as [Developer].",
     "...: ... is not an entry; write email: alice@example.com.",
-    "...: it is empty. A record that check mode only predicts has no ID; use its email instead.",
-    "...: it is null, which selects nobody; leave the option out, or check the variable it comes from.",
     "...: role is the legacy role, admin or developer, not ...; use roles: [...].",
     "...: the entry is empty; remove it, or write email: alice@example.com.",
 }

@@ -467,10 +467,14 @@ class TestRoster:
 
     @given(st.lists(YAML, max_size=3), st.lists(YAML, max_size=3), YAML, YAML, st.booleans())
     def test_any_content_of_a_file_is_taken_or_rejected(self, entries, emails, role, roles, need_roles):
-        with contextlib.suppress(OptionError):
+        people, message = [], ""
+        try:
             people = _options.roster(entries, emails, role, roles, need_roles=need_roles)
-            assert all(person.email == _options.email(person.email) for person in people)
-            assert all((person.role is None) == bool(person.roles) for person in people if need_roles)
+        except OptionError as error:
+            message = str(error)
+        assert message.isprintable()
+        assert all(person.email == _options.email(person.email) for person in people)
+        assert all((person.role is None) == bool(person.roles) for person in people if need_roles)
 
 
 @pytest.mark.parametrize(
