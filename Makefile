@@ -36,7 +36,6 @@ PYTHONS := build/pythons
 run = HOME="$(CURDIR)/build/home" \
 	ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/build/link" \
 	ANSIBLE_HOME="$(CURDIR)/build/home/.ansible" \
-	HYPOTHESIS_STORAGE_DIRECTORY="$(CURDIR)/build/cache/hypothesis" \
 	PATH="$(CURDIR)/$(1)/bin:$(CURDIR)/$(PYTHONS):$$PATH" \
 	PYTHONDONTWRITEBYTECODE=1 \
 	UV_CACHE_DIR="$${UV_CACHE_DIR:-$(HOME)/.cache/uv}" \
@@ -172,9 +171,15 @@ ansible-lint: venv
 
 test-venv := $(if $(filter .venv,$(VENV)),.venv/installed) $(LINK) $(PYTHONS) build/home
 
+.PHONY: quick
+quick: venv ## lint and run the unit tests of the plugins, in seconds
+	@$(call run,.venv) ruff check --quiet
+	@$(call run,.venv) ruff format --check --quiet
+	@.venv/bin/python -m pytest --quiet --hypothesis-profile=quick tests/unit/plugins
+
 .PHONY: unit
 unit: $(test-venv) ## tests of single files, with the coverage of plugins/
-	@$(call run,$(VENV)) pytest --numprocesses=auto $(UNIT) --cov --cov-report=term-missing:skip-covered --junit-xml="$(REPORTS)"/unit.xml
+	@$(call run,$(VENV)) pytest --numprocesses=auto $(UNIT) $(if $(filter tests/unit,$(UNIT)),--cov --cov-report=term-missing:skip-covered) --junit-xml="$(REPORTS)"/unit.xml
 
 .PHONY: component
 component: $(test-venv) ## tests of whole modules against the simulator, in one process

@@ -10,7 +10,6 @@ import importlib
 import io
 import itertools
 import json
-import os
 import time
 from unittest import mock
 
@@ -18,23 +17,8 @@ from ansible.module_utils import basic
 from ansible.module_utils.common import warnings
 from component.documented import MODULES, check_documented
 from component.servers import token
-from hypothesis import HealthCheck, settings
 
 ERROR_FIELDS = {"status", "reason", "request_id", "method", "path"}
-
-# The same examples in every run. Whoever wants to search sets EXAMPLES to a number of random ones.
-EXAMPLES = int(os.environ.get("EXAMPLES", "0"))
-
-
-def examples(number):
-    """Settings for a property test with so many examples."""
-    return settings(
-        max_examples=EXAMPLES or number,
-        derandomize=not EXAMPLES,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
 
 
 class SkippingClock:

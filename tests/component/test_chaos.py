@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from component.harness import assert_no_email_twice, examples, refused_by_the_server, settle
+from component.harness import assert_no_email_twice, refused_by_the_server, settle
 from component.honesty import check_honest
 from component.worlds import wishes, worlds
 from hypothesis import given
@@ -63,7 +63,6 @@ faults = st.one_of(
 )
 
 
-@examples(200)
 @given(world=worlds, wish=wishes, stale_reads=st.integers(0, 1), schedule=st.lists(faults, min_size=1, max_size=5))
 def test_whatever_fails_and_when(run, simulator, world, wish, stale_reads, schedule):
     world.build(simulator)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from component.harness import examples, refused_by_the_server
+from component.harness import refused_by_the_server
 from component.honesty import check_honest
 from component.worlds import wishes, worlds
 from hypothesis import given
@@ -20,7 +20,6 @@ def predicted_part(result):
     return {**told, "changes": changes}
 
 
-@examples(250)
 @given(world=worlds, wish=wishes)
 def test_check_mode_predicts_what_comes(run, simulator, world, wish):
     world.build(simulator)
@@ -42,7 +41,6 @@ def test_check_mode_predicts_what_comes(run, simulator, world, wish):
         assert predicted_part(real) == predicted_part(predicted)
 
 
-@examples(250)
 @given(world=worlds, wish=wishes)
 def test_three_runs_send_at_most_one_email_to_anybody(run, simulator, world, wish):
     world.build(simulator)

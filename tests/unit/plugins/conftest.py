@@ -10,7 +10,6 @@ import os
 from types import SimpleNamespace
 from unittest.mock import Mock
 
-import hypothesis
 import pytest
 import requests
 from ansible.module_utils import basic
@@ -33,16 +32,6 @@ except ImportError:  # ansible-core < 2.19
             patch.setattr(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": args}).encode())
             yield
 
-
-# The same examples in every run, and however busy the machine is.
-hypothesis.settings.register_profile(
-    "steady",
-    database=None,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[hypothesis.HealthCheck.too_slow],
-)
-hypothesis.settings.load_profile("steady")
 
 SETTINGS = Settings(
     api_key=KEY,

@@ -7,7 +7,7 @@ import json
 
 import pytest
 import requests
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from simulator.faults import KINDS
 
@@ -108,7 +108,6 @@ FIELDS = [
 ]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     path=st.sampled_from(["invite", "accept", "expire", "members", "sign_on", "roles", "settings", "reset", "faults"]),
     body=st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=4),

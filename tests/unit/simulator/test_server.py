@@ -14,7 +14,7 @@ from http.client import HTTPResponse
 import pytest
 import requests
 import trustme
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from simulator import Simulator
 
@@ -149,7 +149,6 @@ SEGMENTS = st.lists(
 VISIBLE = st.binary(min_size=1, max_size=20).map(lambda value: bytes(33 + byte % 94 for byte in value))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     method=st.sampled_from([b"GET", b"POST", b"DELETE", b"PUT", b"HEAD", b"OPTIONS"]) | VISIBLE,
     segments=SEGMENTS,
@@ -177,7 +176,6 @@ def test_whatever_is_sent_the_answer_is_json(simulator, method, segments, query,
         assert json.loads(answer)["status"] == status
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=100))
 def test_whatever_bytes_come_the_answer_is_json(simulator, data):
     with connect(simulator) as connection:

@@ -16,7 +16,7 @@ from ansible_collections.clickhouse.cloud.plugins.module_utils._api import (
     parse_timestamp,
 )
 from ansible_collections.clickhouse.cloud.plugins.module_utils._errors import ApiError
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ..records import (
@@ -498,7 +498,6 @@ NEARLY = st.fixed_dictionaries(
         ("POST", "/invitations", lambda cloud: cloud.create(Desired(ALICE, "admin"))),
     ],
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=JSON | NEARLY | st.lists(NEARLY, min_size=1, max_size=3))
 def test_whatever_comes_is_a_value_or_a_failure(cloud, api, method, path, read, value):
     body = {"email": ALICE, "role": "admin"} if method == "POST" else None

@@ -17,7 +17,7 @@ import urllib3
 from ansible_collections.clickhouse.cloud.plugins.module_utils import _client
 from ansible_collections.clickhouse.cloud.plugins.module_utils._client import backoff, wait_asked
 from ansible_collections.clickhouse.cloud.plugins.module_utils._errors import ApiError
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ..records import NOW
@@ -547,7 +547,6 @@ def test_an_error_chained_in_a_circle_is_diagnosed(client_with, script):
     assert fail(client_with(retry_timeout=0.1)).reason == "inner"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     status=st.integers(200, 599).filter(lambda status: status not in (429, *PASSING)),
     body=st.binary() | st.recursive(st.none() | st.text(), st.lists).map(lambda value: json.dumps(value).encode()),
