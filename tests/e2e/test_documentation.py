@@ -531,6 +531,19 @@ THIRD_ORGANIZATION = "22222222-2222-4222-8222-222222222222"
 SAYS = {
     "Missing: api_key (CLICKHOUSE_CLOUD_API_KEY or CLICKHOUSE_TOKEN_KEY)": lambda be: be.without_a_key(),
     "email: ... is not one email address": lambda be: be.task.present("ann"),
+    "...: ... is a bare address; write email: ...": lambda be: be.task("invitations", invitations=["ann@example.com"]),
+    "...: ... is not an entry": lambda be: be.task("invitations", invitations=["ann"]),
+    "...: the entry is empty": lambda be: be.task("invitations", invitations=[None]),
+    "...: unknown key ...; write ...": lambda be: be.task.roster({" Email": "ann@example.com"}),
+    "...: role is the legacy role, admin or developer, not ...": (
+        lambda be: be.task.roster({"email": "ann@example.com", "role": "Developer"})
+    ),
+    "...: ... is not a list of role names or IDs": (
+        lambda be: be.task.roster({"email": "ann@example.com", "roles": {"name": "Developer"}})
+    ),
+    "purge_limit: ... is neither a count such as 5 nor a percentage such as 25%": (
+        lambda be: be.task.roster("ann@example.com", purge_limit="150%")
+    ),
     "emails: it is null": lambda be: be.task.info(emails=None),
     "invitation_id: it is empty": lambda be: be.task.info(invitation_id=None),
     "organization_id, from ...: ... is not a UUID": lambda be: be.task.info(organization_id="ours"),
@@ -650,13 +663,6 @@ NOT_IN_THE_GUIDE = {
     "Unforeseen ... in the module itself; please report it with what led to it.",
     "does not tell how long it lives in all",
     "the answer was cut off",
-    # Of options that no module takes yet.
-    "...: ... is a bare address; write email: ....",
-    "...: ... is neither a count such as 5 nor a percentage such as 25%.",
-    "...: ... is not a list of role names or IDs such as [Developer].",
-    "...: ... is not an entry; write email: alice@example.com.",
-    "...: role is the legacy role, admin or developer, not ...; use roles: [...].",
-    "...: the entry is empty; remove it, or write email: alice@example.com.",
 }
 
 
@@ -774,7 +780,7 @@ def test_the_story_of_the_guide_on_rosters(run, simulator, tmp_path):
     run("ansible-playbook many.yml")
     assert len(simulator.emails) == 33
 
-    (tmp_path / "people.txt").write_text("dave@example.com\n\nerin@example.com\n")
+    (tmp_path / "people.txt").write_text("Dave <dave@example.com>\n\nerin@example.com\n")
     (tmp_path / "people.json").write_text(json.dumps([{"email": "erin@example.com"}, {"email": "fay@example.com"}]))
     tasks = [task for block in from_files for task in yaml.safe_load(block)]
     (tmp_path / "files.yml").write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
