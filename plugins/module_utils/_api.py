@@ -135,7 +135,7 @@ class CloudApi:
         try:
             return self.members()
         except ApiError as error:
-            if error.status == 403 and error.request_id is not None:
+            if error.status == 403 and error.from_api:
                 return None
             raise
 

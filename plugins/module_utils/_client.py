@@ -2,24 +2,27 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""HTTP: one session, authentication, retries, the rate limit, and the API's clock. It knows no invitation."""
+"""HTTP with retries, the rate limit and the API's clock. This module util is private to the collection.
+
+It knows paths, bodies and the API's envelope, but no invitation.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import math
 import random
+import re
 import signal
 import time
 import traceback
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
-from ._errors import ApiError, Call, DeadlinePassed, no_answer, no_success
+from ._errors import TRANSIENT_STATUSES, ApiError, Call, DeadlinePassed, failed_response, no_response
 
 REQUESTS_IMPORT_ERROR: str | None = None
 try:
@@ -35,12 +38,15 @@ OLDEST_REQUESTS = (2, 28)
 USER_AGENT = "ansible-collection-clickhouse.cloud"
 
 # An organization with 20,000 invitations answers with less than 10 MB.
-LARGEST_ANSWER = 64 * 1024 * 1024
+LONGEST_RESPONSE = 64 * 1024 * 1024
 
+# Seconds.
 FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 10.0
+FIRST_CONTACT_TIMEOUT = 10.0
+LONGEST_REQUESTED_WAIT = 24 * 3600.0
 
-# A variable of the environment may hold what is no UTF-8: for the API to refuse.
+# An environment variable may hold bytes that are not UTF-8: the API is to reject them.
 ANY_TEXT = "surrogatepass"
 
 
@@ -55,8 +61,10 @@ class Clock(Protocol):
 class Settings(NamedTuple):
     """How to reach the API, and as whom.
 
-    ``api_url`` ends in neither a slash nor ``/v1``; times are in seconds. ``verify`` is what requests takes: whether to
-    verify certificates, or the path of the CA bundle to trust. The origins say in words where key and secret came from.
+    - ``api_url``: ends in neither a slash nor ``/v1``.
+    - ``timeout``: the longest wait for one whole response; ``retry_timeout``: how long one call is retried. In seconds.
+    - ``verify``: whether to verify certificates, or the CA bundle or directory to trust.
+    - ``key_origin``, ``secret_origin``: where key and secret came from, such as "the option api_key".
     """
 
     api_key: str
@@ -68,21 +76,13 @@ class Settings(NamedTuple):
     key_origin: str
     secret_origin: str
 
-    @property
-    def host(self) -> str:
-        """The host of the API, with its port if ``api_url`` has one."""
-        return urlsplit(self.api_url).netloc
-
-    @property
-    def key_advice(self) -> str:
-        """Where to check the API key."""
-        return f"check the key, from {self.key_origin}, and its secret, from {self.secret_origin}"
-
 
 class Client:
-    """Calls the API one request after another over one connection, and counts what that took.
+    """Calls the API, one request after another over one connection, and counts what that takes.
 
-    ``requests`` and ``retries`` are counts, ``waited`` is in seconds. Tests pass a ``clock`` that does not wait.
+    - ``requests``, ``retries``: counts. ``waited``: seconds slept; ``throttled``: those of them for the rate limit.
+    - ``clock_offset``: the API's clock minus this host's, as of the last response with a date, None before.
+    - ``clock``: the module ``time``, or what tests pass so as not to wait.
     """
 
     def __init__(self, settings: Settings, clock: Clock = time) -> None:
@@ -91,43 +91,51 @@ class Client:
         self.requests = 0
         self.retries = 0
         self.waited = 0.0
+        self.throttled = 0.0
+        self.clock_offset: timedelta | None = None
         self._api_time: datetime | None = None
+        self._has_responded = False
+        self._reuses_connections = True
         self._session = requests.Session()
-        # As text, they would be sent in Latin-1.
+        # requests encodes text in Latin-1.
         self._session.auth = requests.auth.HTTPBasicAuth(
             settings.api_key.encode(errors=ANY_TEXT), settings.api_secret.encode(errors=ANY_TEXT)
         )
         self._session.headers.update({"Accept": "application/json", "User-Agent": USER_AGENT})
-        # A proxy would be sent the key in the clear. Plain http goes to this host only, where no proxy is needed.
+        # Plain http goes to this host only. Through a proxy, the key would be readable on the way.
         self._session.trust_env = settings.api_url.startswith("https:")
 
     def call(self, purpose: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> object:
-        """Send a request until it gets through, and return the ``result`` of the answer, None where it has none.
+        """Call the API, with retries, and return the ``result`` of the response; None if it has none, as for DELETE.
 
-        ``purpose`` completes "Could not …" in an error's sentence. What may work in a moment is tried again for as long
-        as ``retry_timeout`` allows, but never a POST that may have been carried out: whoever calls has to look first.
+        ``purpose`` completes "Could not …" in an error's sentence. Transient errors are retried for ``retry_timeout``,
+        but an ambiguous POST never is: the caller must check first whether it took effect.
 
         :raises ApiError: if the call did not succeed.
         """
+        call = Call(purpose, method, path)
         started = self.clock.monotonic()
         tries = 0
         ambiguous = False
         while True:
+            tries += 1
             try:
-                return self._send(Call(purpose, method, path), body)
+                return self._send(call, body)
             except ApiError as failure:
-                tries += 1
                 error = replace(failure, earlier_try_ambiguous=ambiguous)
-                ambiguous = ambiguous or error.ambiguous
-                if not error.transient or (method == "POST" and error.ambiguous):
-                    raise error from failure
-                wait = error.wait or backoff(tries)
-                spent = self.clock.monotonic() - started
-                if spent + wait > self.settings.retry_timeout:
-                    times = "once" if tries == 1 else f"{tries} times in {spent:.0f} s"
-                    raise error.noting(f"tried {times}, more api_retry_timeout does not allow") from failure
+            ambiguous = ambiguous or error.ambiguous
+            if not error.transient or (method == "POST" and error.ambiguous):
+                raise error
+            wait = error.wait or backoff(tries)
+            spent = self.clock.monotonic() - started
+            limit, reason = self._patience(error)
+            if spent + wait > limit:
+                raise error.noting(f"tried {'once' if tries == 1 else f'{tries} times in {spent:.0f} s'}, {reason}")
             self.sleep(wait)
+            self.throttled += wait if error.status == 429 else 0.0
             self.retries += 1
+            # A retry has a connection of its own, which may lead to another gateway.
+            self._session.close()
 
     def sleep(self, seconds: float) -> None:
         """Wait, and count it."""
@@ -135,28 +143,64 @@ class Client:
         self.waited += seconds
 
     def now(self) -> datetime:
-        """The time by the API's clock as of its last response; by this host's clock where none had a date.
+        """The time by the API's clock, as of its last response with a date; by this host's clock before.
 
-        A wrong local clock would make valid invitations look expired.
+        Expiry is compared to this time: a wrong clock of this host would make live invitations look expired.
         """
-        return self._api_time or datetime.fromtimestamp(self.clock.time(), timezone.utc)
+        return self._api_time or self._host_time()
 
     def as_result(self) -> dict[str, Any]:
         """The ``api`` of a result."""
         return {"requests": self.requests, "retries": self.retries, "waited": round(self.waited, 3)}
 
+    def _patience(self, error: ApiError) -> tuple[float, str]:
+        """How many seconds to retry after this error, and in words why not longer.
+
+        A wrong address looks like an API that is down, until the API has responded once.
+        """
+        if error.unreachable and not self._has_responded and self.settings.retry_timeout > FIRST_CONTACT_TIMEOUT:
+            return FIRST_CONTACT_TIMEOUT, "without any response"
+        return self.settings.retry_timeout, "api_retry_timeout allows no more"
+
+    def _host_time(self) -> datetime:
+        return datetime.fromtimestamp(self.clock.time(), timezone.utc)
+
     def _send(self, call: Call, body: Mapping[str, Any] | None) -> object:
-        """Send one request, wait for the whole of its answer, and take the result out of its envelope."""
+        """Send one request, and return the result that is in the envelope of the response."""
+        response, content = self._exchange(call, body)
+        self._note_date(response.headers.get("Date"))
+        parsed = _parse(content)
+        envelope = parsed if isinstance(parsed, dict) else {}
+        status = response.status_code
+        complete = "requestId" in envelope if call.method == "DELETE" else "result" in envelope
+        if not 200 <= status < 300 or not complete or envelope.get("error"):
+            wait = requested_wait(status, response.headers, self.now())
+            raise failed_response(call, response, envelope, wait, _key_advice(self.settings))
+        result = envelope.get("result")
+        field = field_of_more_pages(envelope) if isinstance(result, list) else None
+        if field:
+            raise _partial_list(call, field, status)
+        return result
+
+    def _exchange(self, call: Call, body: Mapping[str, Any] | None) -> tuple[requests.Response, bytes]:
+        """Send one request, and wait for the whole response.
+
+        Some middleboxes silently drop what is sent on a reused connection. A request that got no response on one would
+        meet the same again, so from then on each request has a connection of its own.
+        """
+        settings = self.settings
         self.requests += 1
+        if not self._reuses_connections:
+            self._session.close()
         try:
             with (
-                _deadline(self.settings.timeout),
+                _deadline(settings.timeout),
                 self._session.request(
                     call.method,
-                    self.settings.api_url + call.path,
+                    settings.api_url + call.path,
                     json=body,
-                    timeout=self.settings.timeout,
-                    verify=self.settings.verify,
+                    timeout=settings.timeout,
+                    verify=settings.verify,
                     allow_redirects=False,
                     stream=True,
                 ) as response,
@@ -164,55 +208,102 @@ class Client:
                 content = _read(response)
         # requests raises TypeError for some addresses of proxies.
         except (DeadlinePassed, OSError, TypeError, ValueError, urllib3.exceptions.HTTPError) as error:
-            self._session.close()
-            raise no_answer(call, error, self.settings.host, self.settings.timeout) from error
-        self._api_time = http_date(response.headers.get("Date"))
-        envelope = _parse(content)
-        told = envelope if isinstance(envelope, dict) else {}
-        answers = "requestId" in told if call.method == "DELETE" else "result" in told
-        if 200 <= response.status_code < 300 and answers and not told.get("error"):
-            return told.get("result")
-        wait = wait_asked(response.headers) if response.status_code == 429 else None
-        raise no_success(call, response, told, wait, self.settings.key_advice)
+            self._reuses_connections = False
+            ca_path = settings.verify if isinstance(settings.verify, str) else None
+            raise no_response(call, error, urlsplit(settings.api_url).netloc, settings.timeout, ca_path) from error
+        self._has_responded = True
+        return response, content
+
+    def _note_date(self, header: str | None) -> None:
+        date = http_date(header)
+        if date:
+            self._api_time = date
+            self.clock_offset = date - self._host_time()
 
 
 def requests_version() -> tuple[int, ...]:
-    """The release of requests that is installed, as far as it can be compared."""
+    """The installed release of requests, as far as it is numeric: ``(2, 32)`` for ``2.32.5``."""
     return tuple(int(part) for part in requests.__version__.split(".")[:2] if part.isdecimal())
 
 
 def backoff(tries: int) -> float:
-    """Seconds to wait after so many tries that failed: exponential, with jitter, bounded."""
+    """Seconds to wait after so many failed tries: exponential, with jitter, bounded."""
     longest: float = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(tries - 1, 10))
     return longest * random.uniform(0.5, 1)  # noqa: S311
 
 
-def wait_asked(headers: Mapping[str, str]) -> float | None:
-    """Seconds that an answer asks to wait, None where it does not say or says nonsense.
+def requested_wait(status: int, headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds that a response asks to wait, None if it does not or makes no sense. ``now`` is the response's own time.
 
-    ``X-RateLimit-Reset`` is what ClickHouse Cloud documents; ``Retry-After``, a number or a date, is HTTP's own
-    (RFC 9110, 10.2.3).
+    ``X-RateLimit-Reset`` is what ClickHouse Cloud documents for status 429. ``Retry-After``, a number or a date, is
+    HTTP's own (RFC 9110, 10.2.3).
     """
-    asked = []
-    for name in ("X-RateLimit-Reset", "Retry-After"):
-        value = headers.get(name, "")
-        try:
-            asked.append(float(value))
-        except ValueError:
-            date = http_date(value)
-            if date:
-                asked.append((date - datetime.now(timezone.utc)).total_seconds())
-    return max((max(seconds, 0.0) for seconds in asked if math.isfinite(seconds)), default=None)
+    if status not in TRANSIENT_STATUSES:
+        return None
+    names = ("X-RateLimit-Reset", "Retry-After") if status == 429 else ("Retry-After",)
+    waits = (_seconds_until(headers.get(name, ""), now) for name in names)
+    return max((wait for wait in waits if wait), default=None)
 
 
-def _strike(*_signal: object) -> None:
+def _seconds_until(value: str, now: datetime) -> float | None:
+    """Read a number of seconds, an HTTP date, or an epoch in (milli)seconds. None if it is absurd or past."""
+    try:
+        count = float(value)
+        candidates = [count, count - now.timestamp(), count / 1000 - now.timestamp()]
+    except ValueError:
+        date = http_date(value)
+        candidates = [(date - now).total_seconds()] if date else []
+    return next((seconds for seconds in candidates if 0 < seconds <= LONGEST_REQUESTED_WAIT), None)
+
+
+def field_of_more_pages(envelope: Mapping[str, Any]) -> str | None:
+    """The field by which the envelope of a list reports that the list goes on, None if there is none.
+
+    The API has no paging. If it ever gets one, a page must not be taken for the whole. Examples of such fields:
+    ``"nextPageToken": "abc"``, ``"pagination": {"hasMore": true}``, ``"totalCount": 120`` around 100 records.
+    """
+    count = len(envelope["result"])
+    todo = [{name: value for name, value in envelope.items() if name != "result"}]
+    while todo:
+        for name, value in todo.pop().items():
+            if isinstance(value, dict):
+                todo.append(value)
+            total = value if isinstance(value, int) else 0
+            more_records = total > count and re.fullmatch(r"total_?(count|items|results)?", name, re.IGNORECASE)
+            more_pages = total > 1 and re.fullmatch(r"total_?pages", name, re.IGNORECASE)
+            goes_on = value and re.fullmatch(r"next.*|cursor|has_?(more|next.*)", name, re.IGNORECASE)
+            if more_records or more_pages or goes_on:
+                return str(name)
+    return None
+
+
+def http_date(value: str | None) -> datetime | None:
+    """Parse a date as HTTP writes it, such as ``Mon, 23 Nov 2026 12:00:00 GMT``; None if it is none."""
+    try:
+        date = parsedate_to_datetime(value or "")
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=timezone.utc)
+
+
+def _key_advice(settings: Settings) -> str:
+    return f"check the key, from {settings.key_origin}, and its secret, from {settings.secret_origin}"
+
+
+def _partial_list(call: Call, field: str, status: int) -> ApiError:
+    what = f"the response is only a part of the list, says {field}, and this release reads no further pages"
+    sentence = f"Could not {call.purpose}: {what}; upgrade the collection, or report this"
+    return ApiError(sentence, f"partial list, says {field}", call.method, call.path, status)
+
+
+def _interrupt(*_signal: object) -> None:
     raise DeadlinePassed
 
 
 @contextlib.contextmanager
 def _deadline(seconds: float) -> Iterator[None]:
-    """Interrupt what runs inside after so many seconds: socket timeouts only bound the gap between two bytes."""
-    before = signal.signal(signal.SIGALRM, _strike)
+    """Raise DeadlinePassed inside after so many seconds: socket timeouts only bound the gap between two bytes."""
+    before = signal.signal(signal.SIGALRM, _interrupt)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
@@ -222,41 +313,37 @@ def _deadline(seconds: float) -> Iterator[None]:
 
 
 def _read(response: requests.Response) -> bytes:
-    """Read the whole body, but no more than LARGEST_ANSWER."""
+    """Read the whole body, but no more than LONGEST_RESPONSE."""
     content = bytearray()
     for chunk in response.iter_content(64 * 1024):
         content += chunk
-        if len(content) > LARGEST_ANSWER:
-            longest = f"{LARGEST_ANSWER // 1024 // 1024} MiB"
-            raise requests.exceptions.ContentDecodingError(f"the answer is longer than {longest}")
+        if len(content) > LONGEST_RESPONSE:
+            longest = f"{LONGEST_RESPONSE // 1024 // 1024} MiB"
+            raise requests.exceptions.ContentDecodingError(f"the response is longer than {longest}")
     body = bytes(content)
-    if _is_cut_off(response, body):
-        raise requests.exceptions.ConnectionError("the answer was cut off")
+    if _is_truncated(response, body):
+        raise requests.exceptions.ConnectionError("the response was cut off")
     return body
 
 
-def _is_cut_off(response: requests.Response, body: bytes) -> bool:
-    """Whether the connection ended too early, which urllib3 does not tell in headers or in a body of unknown length."""
+def _is_truncated(response: requests.Response, body: bytes) -> bool:
+    """Whether the connection ended before the body did, in the cases that urllib3 does not report.
+
+    - Older releases of it take a body that is shorter than its ``Content-Length`` for whole.
+    - A connection that ended within the headers leaves none: a 200 without a length and with an empty body.
+    - The body of a 200 without a length ends with the connection, if need be in ``{"result": [{"id": "5f``.
+    """
     length = response.headers.get("Content-Length", "")
     if length.isdecimal():
-        # Older releases of urllib3 take a body that ends too early for a whole one.
         return response.raw.tell() < int(length)
-    end_told = response.status_code != 200 or "Transfer-Encoding" in response.headers
-    return not end_told and body[:1] in (b"", b"{") and _parse(body) is None
+    if response.status_code != 200 or "Transfer-Encoding" in response.headers:
+        return False
+    return body[:1] in (b"", b"{") and _parse(body) is None
 
 
 def _parse(body: bytes) -> object:
-    """The JSON in a body; None where it holds none."""
+    """The JSON in a body, None if it holds none."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
-
-
-def http_date(value: str | None) -> datetime | None:
-    """Parse a date as HTTP writes it; None where it is none."""
-    try:
-        date = parsedate_to_datetime(value or "")
-    except (TypeError, ValueError, IndexError, OverflowError):
-        return None
-    return date if date.tzinfo else date.replace(tzinfo=timezone.utc)

@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The error of a call and its words: what failed, why, and what to do about it."""
+"""The error of a call and its words. This module util is private to the collection.
+
+Two tables hold the words: ``FAULTS`` for requests that got no response, ``STATUSES`` for responses that report a
+failure.
+"""
 
 from __future__ import annotations
 
@@ -11,31 +15,30 @@ import ssl
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-try:
-    import requests
-    import urllib3.connection
-    import urllib3.exceptions
-except ImportError:
-    pass  # Without requests no call is made that could fail.
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-MANAGE_PERMISSION = "control-plane:organization:manage"
+    import requests
 
 LONGEST_REASON = 500
 
-TRANSIENT_STATUSES = frozenset({500, 502, 503, 504})
+# Statuses worth retrying. 520 to 524 and 530 are Cloudflare's own: an origin that is down, unreachable or too slow.
+TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 525), 530})
 
 
 @dataclass(eq=False)
 class ApiError(Exception):
     """A call that did not succeed; as text, one sentence for the person at the terminal.
 
-    ``status`` is the HTTP status, or None where no answer came; ``reason`` the API's own words, or the fault's.
-    ``ambiguous``: the call may have been carried out all the same. ``transient``: it may work in a moment.
-    ``wait``: the seconds that the API asked to wait, where it did. ``earlier_try_ambiguous``: an earlier try of this
-    call was ambiguous, so that one may have been carried out.
+    It is a value: nothing changes one, ``noting()`` returns a new one. Its fields:
+
+    - ``sentence``: without its final full stop. ``reason``: the API's own words, or the fault's.
+    - ``method``, ``path``: of the call. ``status``: of the response, None if there was none.
+    - ``request_id``: the API's name for the request, None if the response is not in the API's envelope.
+    - ``ambiguous``: the call may have taken effect. ``transient``: worth retrying.
+    - ``wait``: the seconds to wait that the response asks for, None if it does not.
+    - ``earlier_try_ambiguous``: an earlier try of the same call was ambiguous, so that one may have taken effect. For
+      example, a DELETE that is answered by 404 after a timeout may have deleted the invitation itself.
     """
 
     sentence: str
@@ -49,17 +52,28 @@ class ApiError(Exception):
     wait: float | None = None
     earlier_try_ambiguous: bool = False
 
-    def noting(self, *clauses: str | None) -> ApiError:
-        """Return this error with clauses appended to its sentence: what was tried, what follows from it."""
-        return replace(self, sentence="; ".join(filter(None, (self.sentence, *clauses))))
-
     def __str__(self) -> str:
         return f"{self.sentence}."
 
+    def noting(self, *clauses: str | None) -> ApiError:
+        """Return this error with clauses appended to its sentence: what was tried, what follows. None is skipped."""
+        return replace(self, sentence="; ".join(filter(None, (self.sentence, *clauses))))
+
+    @property
+    def from_api(self) -> bool:
+        """The response came from ClickHouse Cloud: only its envelope has a request ID. A gateway's has none."""
+        return self.request_id is not None
+
     @property
     def rejected(self) -> bool:
-        """The API understood this one request and would not carry it out; others may well succeed."""
-        return self.status is not None and 400 <= self.status < 500 and self.status not in (401, 403, 429)
+        """This one request was understood and rejected; requests for other people may well succeed."""
+        client_error = self.status is not None and 400 <= self.status < 500
+        return client_error and not self.transient and self.status not in (401, 403, 407)
+
+    @property
+    def unreachable(self) -> bool:
+        """No connection was made, which is worth retrying: nothing listens there, or the name is not resolved."""
+        return self.status is None and self.transient and not self.ambiguous
 
     def as_result(self) -> dict[str, Any]:
         """The ``error`` of a failed task."""
@@ -67,7 +81,7 @@ class ApiError(Exception):
 
 
 class DeadlinePassed(BaseException):
-    """Raised by the timer wherever the code then is; no library's own handlers are to catch it."""
+    """A response took too long. Not an ``Exception``, so that no library in between handles it."""
 
 
 class Call(NamedTuple):
@@ -78,161 +92,221 @@ class Call(NamedTuple):
     path: str
 
 
-def printable(value: object) -> str | None:
-    """Make one bounded line of text of what a server or library said; None where it said none."""
-    if not isinstance(value, str):
-        return None
-    letters = "".join(letter if letter.isprintable() else " " for letter in value[: 2 * LONGEST_REASON])
-    text = " ".join(letters.split())
-    if len(value) > 2 * LONGEST_REASON or len(text) > LONGEST_REASON:
-        # A word cut in two may be a part of a credential, which nobody would recognise.
-        text = text[:LONGEST_REASON].rpartition(" ")[0]
-    return text.rstrip(".") or None
+def no_response(call: Call, error: BaseException, host: str, timeout: float, ca_path: str | None) -> ApiError:
+    """Make the error of a request that got no response from ``host``.
 
-
-def no_answer(call: Call, error: BaseException, host: str, timeout: float) -> ApiError:
-    """Make the error for a request that no answer came to from ``host`` within ``timeout`` seconds."""
-    fault = _diagnose(error, host, timeout)
+    ``timeout`` is the longest wait in seconds, ``ca_path`` the CA bundle or directory to trust, if one was given.
+    """
+    causes = list(_causes(error))
+    reason = printable(str(causes[-1])) or type(causes[-1]).__name__
+    fault = next(fault for fault in FAULTS if fault.explains(causes, reason))
+    what, advice = (
+        text.format(host=host, timeout=number(timeout), reason=reason, trust=_trust_advice(ca_path))
+        for text in (fault.what, fault.advice)
+    )
     return ApiError(
-        f"Could not {call.purpose}: {fault.what}; {fault.advice}",
+        f"Could not {call.purpose}: {what}; {advice}",
         method=call.method,
         path=call.path,
-        reason=fault.reason,
-        ambiguous=fault.ambiguous,
+        reason=reason,
+        ambiguous=not (any(isinstance(cause, NEVER_SENT) for cause in causes) or reason.startswith(NO_TUNNEL)),
         transient=fault.transient,
     )
 
 
-def no_success(
-    call: Call, response: requests.Response, told: Mapping[str, Any], wait: float | None, key_advice: str
+def failed_response(
+    call: Call, response: requests.Response, envelope: Mapping[str, Any], wait: float | None, key_advice: str
 ) -> ApiError:
-    """Make the error for an answer that is no success.
+    """Make the error of a response that reports no success.
 
-    ``told`` is its envelope, empty where it has none; ``wait`` the seconds that it asks to wait, where it does;
-    ``key_advice`` where to check the API key.
+    ``envelope`` is the API's, empty if the body is something else; ``wait`` the seconds to wait that the response asks
+    for; ``key_advice`` tells where key and secret came from.
     """
     status = response.status_code
-    reason = printable(told.get("error")) or printable(response.reason) or "no reason given"
-    request_id = printable(told.get("requestId"))
-    what, advice = _explain(status, call.method, key_advice, wait)
+    reason = printable(envelope.get("error")) or printable(response.reason) or "no reason given"
+    request_id = printable(envelope.get("requestId"))
+    what, advice = _meaning(status, call.method, from_api=request_id is not None)
+    asked = f", wait {number(wait)} s" if wait else ""
     seen = ", ".join(str(part) for part in (status, reason, request_id and f"request ID {request_id}") if part)
     return ApiError(
-        f"Could not {call.purpose}: {what} ({seen}); {advice}",
+        f"Could not {call.purpose}: {what}{asked} ({seen}); {advice.format(key=key_advice)}",
         method=call.method,
         path=call.path,
         reason=reason,
         status=status,
         request_id=request_id,
-        ambiguous=not 400 <= status < 500,
-        transient=status == 429 or status in TRANSIENT_STATUSES,
+        # A gateway answers 408 for a request that it may have passed on.
+        ambiguous=status == 408 or not 400 <= status < 500,
+        transient=status in TRANSIENT_STATUSES,
         wait=wait,
     )
 
 
-def _explain(status: int, method: str, key_advice: str, wait: float | None) -> tuple[str, str]:
-    """Say what a status means, and what to do about it."""
-    known = {
-        401: ("ClickHouse Cloud refused the API key", key_advice),
-        403: ("the API key lacks a permission", f"give it {MANAGE_PERMISSION}, or use a key that has it"),
-        404: (
-            "ClickHouse Cloud found no such organization",
-            "check organization_id, that the key belongs to it, and api_url",
-        ),
-        429: (
-            f"ClickHouse Cloud's rate limit for the API key is reached{f', wait {wait:g} s' if wait else ''}",
-            "run again later, run fewer jobs at a time on this key, or raise api_retry_timeout",
-        ),
-    }
-    by_class = {
-        2: ("the answer is not one of ClickHouse Cloud's", "check api_url and any proxy on the way"),
-        3: ("the answer is a redirect, which is not followed", "check api_url"),
-        4: ("ClickHouse Cloud refused it", "correct what it names and run again"),
-        5: ("ClickHouse Cloud or a gateway before it is in trouble", "run again later"),
-    }
-    odd = ("the answer has a status that is not known", "check api_url and any proxy on the way")
-    # Whoever writes has read the organization's invitations just before.
-    told = None if status == 404 and method != "GET" else known.get(status)
-    return told or by_class.get(status // 100, odd)
+def printable(value: object) -> str | None:
+    """Make one line of bounded length of a server's or library's text; None if it is not text, or blank."""
+    if not isinstance(value, str):
+        return None
+    letters = "".join(letter if letter.isprintable() else " " for letter in value[: 2 * LONGEST_REASON])
+    text = " ".join(letters.split())
+    if len(value) > 2 * LONGEST_REASON or len(text) > LONGEST_REASON:
+        # Ansible masks whole credentials only: never cut one in two.
+        text = text[:LONGEST_REASON].rpartition(" ")[0]
+    return text.rstrip(".") or None
 
 
-class Fault(NamedTuple):
-    """What kept an answer from coming."""
+def number(value: float) -> str:
+    """A number as people write it: ``30``, ``0.25``, ``2500000``."""
+    return f"{value:.3f}".rstrip("0").rstrip(".")
+
+
+class Meaning(NamedTuple):
+    """What a status means, and what to do about it."""
 
     what: str
     advice: str
-    ambiguous: bool = True
+
+
+_CHECK_ADDRESS = "check api_url and any proxy on the way"
+_UNAVAILABLE = Meaning("ClickHouse Cloud or a gateway in front of it returned an error", "run again later")
+_ON_THE_WAY = "something on the way rejected the request, not ClickHouse Cloud"
+
+STATUSES = {
+    401: Meaning("ClickHouse Cloud rejected the API key", "{key}"),
+    403: Meaning(
+        "the API key lacks a permission", "give it control-plane:organization:manage, or use a key that has it"
+    ),
+    404: Meaning(
+        "ClickHouse Cloud found no such organization", "check organization_id, that the key belongs to it, and api_url"
+    ),
+    408: _UNAVAILABLE,
+    425: _UNAVAILABLE,
+    429: Meaning(
+        "ClickHouse Cloud's rate limit for the API key is reached",
+        "run again later, run fewer jobs at a time on this key, or raise api_retry_timeout",
+    ),
+}
+
+# Their bodies are not the API's envelope.
+GATEWAY_STATUSES = {
+    401: Meaning(_ON_THE_WAY, "check any proxy, firewall or IP access list and, if there is none, {key}"),
+    403: Meaning(_ON_THE_WAY, "check any proxy, web application firewall (WAF) or IP access list, and api_url"),
+    407: Meaning(_ON_THE_WAY, "check the proxy variables where the module runs, and api_url"),
+}
+
+STATUS_CLASSES = {
+    2: Meaning("the response is not one of ClickHouse Cloud's", _CHECK_ADDRESS),
+    3: Meaning("the response is a redirect, which is not followed", "check api_url"),
+    4: Meaning("ClickHouse Cloud rejected the request", "correct what it names and run again"),
+    5: _UNAVAILABLE,
+}
+
+_UNKNOWN_STATUS = Meaning("the response has an unknown status", _CHECK_ADDRESS)
+
+
+def _meaning(status: int, method: str, *, from_api: bool) -> Meaning:
+    if not from_api and status in GATEWAY_STATUSES:
+        return GATEWAY_STATUSES[status]
+    # Before any write, the organization was found: a 404 is then about something else.
+    known = None if status == 404 and method != "GET" else STATUSES.get(status)
+    return known or STATUS_CLASSES.get(status // 100, _UNKNOWN_STATUS)
+
+
+class Fault(NamedTuple):
+    """A kind of fault that keeps a response from coming: ``kinds`` of exceptions, in whose reason is the text ``says``.
+
+    ``what`` happened and ``advice`` take ``{host}``, ``{timeout}``, ``{reason}`` and ``{trust}``.
+    """
+
+    kinds: tuple[type[BaseException], ...]
+    what: str
+    advice: str
     transient: bool = True
-    reason: str = ""
+    says: str = ""
+
+    def explains(self, causes: list[BaseException], reason: str) -> bool:
+        """Whether this is the kind of fault that these exceptions are about."""
+        return self.says in reason and any(isinstance(cause, self.kinds) for cause in causes)
 
 
-def _diagnose(error: BaseException, host: str, timeout: float) -> Fault:
-    """Say what went wrong below HTTP, what to do about it, and whether the request can have arrived."""
-    causes = list(_causes(error))
-    reason = printable(str(causes[-1])) or type(causes[-1]).__name__
-    slow = f"no whole answer from {host} within {timeout:g} s"
-    unknown_host = any(isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME for cause in causes)
-    broken = Fault(f"the connection to {host} broke ({reason})", "run again later")
-    check_address = "check api_url and any proxy on the way"
-    check_trust = "check api_url, ca_path and the variable REQUESTS_CA_BUNDLE where the module runs"
-    faults: tuple[tuple[tuple[type[BaseException], ...], Fault], ...] = (
-        (
-            # The second is how older releases of urllib3 say that the certificate is another host's.
-            (ssl.SSLCertVerificationError, urllib3.connection.CertificateError),  # type: ignore[attr-defined]
-            Fault(
-                f"the certificate of {host} is not trusted ({reason})",
-                "name the CA bundle to trust in ca_path or, where that risk is understood, set validate_certs to false",
-                ambiguous=False,
-                transient=False,
-            ),
-        ),
-        ((requests.exceptions.ConnectTimeout,), Fault(slow, "raise api_timeout or run again later", ambiguous=False)),
-        ((requests.exceptions.Timeout, DeadlinePassed), Fault(slow, "raise api_timeout or run again later")),
-        (
-            (requests.exceptions.ProxyError,),
-            Fault(
-                f"the proxy did not let it through ({reason})",
-                "check the proxy variables where the module runs",
-                transient="Tunnel connection failed: 4" not in reason,
-            ),
-        ),
-        (
-            (socket.gaierror,),
-            Fault(
-                f"there is no host {host} that can be found ({reason})",
-                "check api_url and the name service where the module runs",
-                ambiguous=False,
-                transient=not unknown_host,
-            ),
-        ),
-        ((ConnectionRefusedError,), Fault(f"{host} refused the connection", check_address, ambiguous=False)),
-        (
-            (
-                requests.exceptions.InvalidURL,
-                requests.exceptions.InvalidProxyURL,
-                requests.exceptions.InvalidSchema,
-                urllib3.exceptions.LocationParseError,
-            ),
-            Fault(f"the address cannot be used ({reason})", check_address, ambiguous=False, transient=False),
-        ),
-        (
-            (requests.exceptions.ContentDecodingError, requests.exceptions.InvalidHeader),
-            Fault(f"the answer cannot be read ({reason})", check_address, transient=False),
-        ),
-        (
-            (urllib3.exceptions.NewConnectionError,),
-            Fault(f"no connection to {host} ({reason})", "check the network where the module runs", ambiguous=False),
-        ),
-        ((ssl.SSLEOFError, ssl.SSLZeroReturnError), broken),
-        ((ssl.SSLError,), Fault(f"no secure connection to {host} ({reason})", check_trust, transient=False)),
-        ((requests.exceptions.RequestException, urllib3.exceptions.HTTPError), broken),
-        ((BaseException,), Fault(f"the request could not be made ({reason})", check_trust, transient=False)),
+NO_TUNNEL = "Tunnel connection failed"
+
+try:
+    import requests.exceptions as failures
+    from urllib3.connection import CertificateError  # type: ignore[attr-defined]
+    from urllib3.exceptions import HTTPError, LocationParseError, NewConnectionError
+except ImportError:
+    # Without requests no call is made that could fail.
+    NEVER_SENT: tuple[type[BaseException], ...] = ()
+    FAULTS: tuple[Fault, ...] = ()
+else:
+    _UNUSABLE_ADDRESS = (
+        failures.InvalidURL,
+        failures.InvalidProxyURL,
+        failures.InvalidSchema,
+        LocationParseError,
     )
-    fault = next(fault for kinds, fault in faults if any(isinstance(cause, kinds) for cause in causes))
-    return fault._replace(reason=reason)
+    _UNTRUSTED = (ssl.SSLCertVerificationError, CertificateError)
+    _CHECK_TRUST = "check api_url, ca_path and the variable REQUESTS_CA_BUNDLE where the module runs"
+    _BROKEN = "the connection to {host} broke ({reason})"
+    _PROXY = "the proxy did not let the request through ({reason})"
+    _CHECK_PROXY = "check the proxy variables where the module runs"
+
+    # Exceptions that come before a request is sent: with any of them, a call is not ambiguous.
+    NEVER_SENT = (
+        *_UNTRUSTED,
+        *_UNUSABLE_ADDRESS,
+        failures.ConnectTimeout,
+        NewConnectionError,
+        ConnectionRefusedError,
+        socket.gaierror,
+    )
+
+    # The first that explains an exception counts.
+    FAULTS = (
+        Fault(_UNTRUSTED, "the certificate of {host} is for another host ({reason})", "check api_url", False, "match"),
+        Fault(_UNTRUSTED, "the certificate of {host} is not trusted ({reason})", "{trust}", False),
+        Fault(
+            (failures.Timeout, DeadlinePassed),
+            "no complete response from {host} within {timeout} s",
+            "raise api_timeout or run again later",
+        ),
+        Fault((failures.ProxyError,), _PROXY, _CHECK_PROXY, False, f"{NO_TUNNEL}: 4"),
+        Fault((failures.ProxyError,), _PROXY, _CHECK_PROXY),
+        Fault(
+            (socket.gaierror,),
+            "cannot resolve {host} ({reason})",
+            "check api_url and the name service where the module runs",
+        ),
+        Fault((ConnectionRefusedError,), "{host} refused the connection", _CHECK_ADDRESS),
+        Fault(_UNUSABLE_ADDRESS, "the address cannot be used ({reason})", _CHECK_ADDRESS, False),
+        Fault(
+            (failures.ContentDecodingError, failures.InvalidHeader),
+            "the response cannot be read ({reason})",
+            _CHECK_ADDRESS,
+            False,
+        ),
+        Fault((NewConnectionError,), "no connection to {host} ({reason})", "check the network where the module runs"),
+        Fault((ssl.SSLEOFError, ssl.SSLZeroReturnError), _BROKEN, "run again later"),
+        Fault((ssl.SSLError,), "no secure connection to {host} ({reason})", _CHECK_TRUST, False),
+        Fault((failures.RequestException, HTTPError), _BROKEN, "run again later"),
+        Fault((BaseException,), "the request could not be made ({reason})", _CHECK_TRUST, False),
+    )
+
+
+def _trust_advice(ca_path: str | None) -> str:
+    if ca_path is None:
+        return "name the CA bundle to trust in ca_path or, where that risk is understood, set validate_certs to false"
+    return (
+        f"nothing in ca_path, {ca_path}, vouches for it: name the bundle of the CA that issued it; a directory needs"
+        " `openssl rehash`"
+    )
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and what it was raised from or wraps, outermost first, the root cause last."""
+    """Yield an exception and what it wraps or was raised from, outermost first, the root cause last.
+
+    The error of an earlier call, during whose handling this call was made, is no cause.
+    """
     seen: list[BaseException] = []
     todo = [error]
     while todo:
@@ -242,4 +316,4 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         seen.append(cause)
         yield cause
         nested = (*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__)
-        todo.extend(item for item in nested if isinstance(item, BaseException))
+        todo.extend(item for item in nested if isinstance(item, BaseException) and not isinstance(item, ApiError))

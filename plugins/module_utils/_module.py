@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The way from a task to the API and back: options and credentials in, exit_json or fail_json out."""
+"""AnsibleModule in, exit_json or fail_json out. This module util is private to the collection.
+
+It finds the settings in the options and the environment, runs a task, and masks credentials in what it returns.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ import re
 import sys
 import time
 import traceback
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 from urllib.request import getproxies
@@ -24,7 +28,7 @@ from ansible.module_utils.common.parameters import remove_values
 from . import _api, _client, _errors, _options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 DEFAULT_API_URL = "https://api.clickhouse.cloud"
 
@@ -65,24 +69,28 @@ ROSTER_OPTIONS: dict[str, dict[str, Any]] = {
     **WRITING_OPTIONS,
 }
 
-# Seconds of waiting in all from which on a result says so.
+# Seconds of waiting in all, the rate limit aside, from which on a task warns.
 LONG_WAIT = 10.0
+LARGEST_CLOCK_OFFSET = timedelta(minutes=5)
+
+# Masking shorter ones would redact parts of ordinary words in every result.
+SHORTEST_MASKED_PASSWORD = 4
 
 
 def create_module(options: Mapping[str, Any], selects: Sequence[str] = (), **constraints: object) -> AnsibleModule:
-    """Make the module, with the options that every module has. It ends if an option that selects people is null."""
+    """Create the module, with the options that every module has. It ends if an option that selects people is null."""
     module = AnsibleModule(argument_spec={**COMMON_OPTIONS, **options}, supports_check_mode=True, **constraints)
     try:
         # In module.params, an option that was left out is null, too.
         _options.reject_nulls(_load_params(), selects)
     except _options.OptionError as error:
-        module.fail_json(msg=str(error), error=_fault(str(error)))
+        module.fail_json(msg=str(error), error=_errors.ApiError(str(error), str(error)).as_result())
     return module
 
 
 def run(module: AnsibleModule, task: Callable[[AnsibleModule, _api.CloudApi], dict[str, Any]]) -> None:
-    """Run a task and end the module with what it returns, or with its failure."""
-    # Everything loaded so far stays until the end: spare the last garbage collection 35 ms of searching it.
+    """Run a task, and end the module with its result or its failure."""
+    # Everything loaded so far stays to the end: Python's last garbage collection need not search it, which takes 35 ms.
     gc.freeze()
     client: _client.Client | None = None
     try:
@@ -90,35 +98,64 @@ def run(module: AnsibleModule, task: Callable[[AnsibleModule, _api.CloudApi], di
         client = _client.Client(settings, time)
         result = task(module, _api.CloudApi(client, organization_id))
     except _options.OptionError as error:
-        result = {"failed": True, "msg": str(error), "error": _fault(str(error))}
+        result = _failure(str(error), _errors.ApiError(str(error), str(error)))
     except _errors.ApiError as error:
-        result = {"failed": True, "msg": str(error), "error": error.as_result()}
+        result = _failure(str(error), error)
     except Exception as error:  # noqa: BLE001  # pylint: disable=broad-except
-        msg = f"Unforeseen {type(error).__name__} in the module itself; please report it with what led to it."
-        result = {
-            "failed": True,
-            "msg": msg,
-            "error": _fault(type(error).__name__),
-            "exception": traceback.format_exc(),
-        }
+        kind = type(error).__name__
+        msg = f"Unexpected {kind}: this is a bug in the collection. Please report it, and how to reproduce it."
+        result = {**_failure(msg, _errors.ApiError(kind, kind)), "exception": traceback.format_exc()}
     for warning in result.pop("warnings", ()):
-        # ansible-core 2.19 and newer mask what is returned, but not warnings.
-        module.warn(remove_values(warning, module.no_log_values))
+        _warn(module, warning)
     if client:
         result["api"] = client.as_result()
-        if client.waited >= LONG_WAIT:
-            module.warn(
-                f"Waited {client.waited:.0f} s in all for ClickHouse Cloud, which was throttling, late or out of reach."
-            )
+        for warning in _client_warnings(client):
+            _warn(module, warning)
     if result.pop("failed", False):
         module.fail_json(**result)
     module.exit_json(**result)
 
 
-def _settings(module: AnsibleModule) -> tuple[_client.Settings, str | None]:
-    """Find and check what every module needs; also the organization's ID, if it was given. Without requests, it ends.
+def _failure(msg: str, error: _errors.ApiError) -> dict[str, Any]:
+    return {"failed": True, "msg": msg, "error": error.as_result()}
 
-    :raises OptionError: for what is missing or malformed.
+
+def _warn(module: AnsibleModule, warning: str) -> None:
+    """Warn, unless the task has ``no_log: true``.
+
+    ansible-core 2.19 and newer mask what a module returns, but not its warnings, and print them in spite of ``no_log``.
+    """
+    if not module.no_log:
+        module.warn(remove_values(warning, module.no_log_values))
+
+
+def _client_warnings(client: _client.Client) -> Iterator[str]:
+    """Yield what the user should know of the API's speed and clock."""
+    waited = client.waited - client.throttled
+    if waited >= LONG_WAIT:
+        yield f"Waited {waited:.0f} s in all for ClickHouse Cloud, which was slow, stale or unreachable for a while."
+    offset = client.clock_offset
+    if offset and abs(offset) > LARGEST_CLOCK_OFFSET:
+        yield (
+            f"ClickHouse Cloud's clock, by the Date of its responses, is {_duration(abs(offset))}"
+            f" {'ahead of' if offset > timedelta(0) else 'behind'} that of the host that runs the module. Whether an"
+            " invitation has expired is judged by ClickHouse Cloud's clock; check both, and any gateway on the way."
+        )
+
+
+def _duration(time: timedelta) -> str:
+    """A duration in the largest unit of which it has at least two, such as ``10 days`` or ``90 minutes``."""
+    sizes = {"days": timedelta(days=1), "hours": timedelta(hours=1), "minutes": timedelta(minutes=1)}
+    unit = next((unit for unit, size in sizes.items() if time >= 2 * size), "minutes")
+    return f"{time / sizes[unit]:.0f} {unit}"
+
+
+def _settings(module: AnsibleModule) -> tuple[_client.Settings, str | None]:
+    """Find and check the settings that every module needs, and the organization's ID, None if it was not given.
+
+    Ends the module if requests is missing or too old.
+
+    :raises OptionError: if one is missing or malformed.
     """
     _require_requests(module)
     found = {option: _find(module, option) for option in (*ENVIRONMENT, "ca_path")}
@@ -156,14 +193,18 @@ def _require_requests(module: AnsibleModule) -> None:
     wanted = f"requests >= {'.'.join(map(str, _client.OLDEST_REQUESTS))}"
     if _client.REQUESTS_IMPORT_ERROR:
         msg = missing_required_lib(wanted)
-        module.fail_json(msg=msg, error=_fault("requests is missing"), exception=_client.REQUESTS_IMPORT_ERROR)
+        error = _errors.ApiError(msg, "requests is missing").as_result()
+        module.fail_json(msg=msg, error=error, exception=_client.REQUESTS_IMPORT_ERROR)
     if _client.requests_version() < _client.OLDEST_REQUESTS:
         msg = f"The Python library requests is too old; install {wanted} for {sys.executable}, which runs the module."
-        module.fail_json(msg=msg, error=_fault("requests is too old"))
+        module.fail_json(msg=msg, error=_errors.ApiError(msg, "requests is too old").as_result())
 
 
 def _find(module: AnsibleModule, option: str) -> tuple[str, str]:
-    """Find an option's value and where it came from. Blank is unset: job schedulers render unfilled fields so."""
+    """Find an option's value and where it came from, both empty if it is not set.
+
+    Blank counts as not set: job schedulers render an unfilled credential field as an empty string.
+    """
     value = (module.params[option] or "").strip()
     if value:
         return value, f"the option {option}"
@@ -175,32 +216,41 @@ def _find(module: AnsibleModule, option: str) -> tuple[str, str]:
 
 
 def _mask(module: AnsibleModule, key: str, secret: str, url: str) -> None:
-    """Have Ansible mask the credentials in whatever the module returns, in whichever way they came in."""
+    """Have Ansible mask the credentials in results, wherever they came from and however an error repeats them.
+
+    An error may quote the Authorization header (Basic, so Base64), ``api_url`` with credentials, or a proxy's address.
+    """
     token = base64.b64encode(f"{key}:{secret}".encode(errors=_client.ANY_TEXT)).decode().rstrip("=")
     module.no_log_values.update((token, *_spellings(key), *_spellings(secret)))
     if "@" in url:
         module.no_log_values.add(url)
     for proxy in getproxies().values():
-        module.no_log_values.update(_proxy_passwords(proxy))
+        _mask_proxy_password(module, proxy)
     # A blank option would have Ansible mask every blank.
     module.no_log_values = {value for value in module.no_log_values if value.strip()}
 
 
 def _spellings(value: str) -> set[str]:
-    """A credential as it is, and as servers and libraries may repeat it."""
+    """Spell a credential as servers and libraries may repeat it, such as ``wörd+`` as ``w%C3%B6rd%2B`` in a URL."""
     texts = (json.dumps(value), json.dumps(value, ensure_ascii=False), repr(value))
     quoted = (quote(value, safe, errors=_client.ANY_TEXT) for safe in ("/", ""))
     spellings = {value, *quoted, quote_plus(value, errors=_client.ANY_TEXT), *(text[1:-1] for text in texts)}
-    # A reason is printed on one line, without a dot at its end.
+    # An error's reason is one line, without a full stop at its end.
     return spellings | {_errors.printable(spelling) or "" for spelling in spellings}
 
 
-def _proxy_passwords(proxy: str) -> set[str]:
-    """The password in a proxy's address, also as errors quote it who take a part of it for the host's name."""
+def _mask_proxy_password(module: AnsibleModule, proxy: str) -> None:
+    """Have Ansible mask the password in a proxy's address, such as ``http://me:pass#word@proxy.example.com:3128``.
+
+    Libraries that take ``#`` for the address's end quote ``me:pass`` as the name of its host.
+    """
     user, _colon, password = proxy.rpartition("@")[0].split("//", 1)[-1].partition(":")
-    return {password, f"{user}:{re.split('[/?#]', password)[0]}"} if password else set()
-
-
-def _fault(reason: str) -> dict[str, Any]:
-    """The ``error`` of a failure that no call led to."""
-    return _errors.ApiError(reason, reason).as_result()
+    if len(password) >= SHORTEST_MASKED_PASSWORD:
+        quoted = f"{user}:{re.split('[/?#]', password)[0]}"
+        module.no_log_values.update(value for value in (password, quoted) if len(value) >= SHORTEST_MASKED_PASSWORD)
+    elif password:
+        _warn(
+            module,
+            f"The password of the proxy has fewer than {SHORTEST_MASKED_PASSWORD} characters, so it is not masked in"
+            " what this module returns. Choose a longer one.",
+        )

@@ -130,7 +130,7 @@ def check_failure(msg, error):
     assert 20 < len(msg) < 2000, msg
     assert msg.endswith("."), msg
     assert not msg.endswith(".."), msg
-    assert "Unforeseen" not in msg
+    assert "Unexpected" not in msg
     assert set(error) == ERROR_FIELDS
     assert isinstance(error["reason"], str)
     assert error["reason"]

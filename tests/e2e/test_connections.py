@@ -145,7 +145,7 @@ def test_redirects_are_not_followed(simulator, try_all, bundle):
     assert [request["operation"] for request in simulator.requests] == ["list_invitations"] * len(cases)
     for name, result in results.items():
         assert result["error"]["status"] == int(name.split()[0])
-        assert "the answer is a redirect, which is not followed (" in result["msg"]
+        assert "the response is a redirect, which is not followed (" in result["msg"]
 
 
 def test_no_netrc_replaces_the_key(simulator, try_all, bundle, tmp_path):
@@ -231,7 +231,7 @@ def test_proxies_that_refuse_are_named(simulator, try_all, bundle):
         assert "pass-through" not in json.dumps(results)
         ends = {"407": ".", "502": "; tried", "not there": "; tried"}
         for name in refusals:
-            assert "the proxy did not let it through (" in said[name]
+            assert "the proxy did not let the request through (" in said[name]
             assert f"; check the proxy variables where the module runs{ends[name]}" in said[name]
         assert "407 Proxy Authentication Required" in said["407"]
         assert "502 Bad Gateway" in said["502"]

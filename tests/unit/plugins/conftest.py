@@ -105,9 +105,9 @@ class Runner:
         self.capsys = capsys
         self.printed = ""
 
-    def __call__(self, module, options, *, check_mode=False, diff=False):
+    def __call__(self, module, options, *, check_mode=False, diff=False, no_log=False):
         warnings._global_warnings.clear()
-        arguments = {**options, "_ansible_check_mode": check_mode, "_ansible_diff": diff}
+        arguments = {**options, "_ansible_check_mode": check_mode, "_ansible_diff": diff, "_ansible_no_log": no_log}
         if "inject_invocation" in PASS_VARS:  # older releases always return the arguments
             arguments["_ansible_inject_invocation"] = True
         with patch_module_args(arguments), pytest.raises(SystemExit) as ended:

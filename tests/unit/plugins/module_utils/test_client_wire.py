@@ -1,13 +1,14 @@
 # Copyright: Contributors to the clickhouse.cloud collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The client against a real socket: what scripted answers cannot show."""
+"""The client against a real socket, for faults that scripted responses cannot show."""
 
 from __future__ import annotations
 
 import contextlib
 import gc
 import itertools
+import pathlib
 import signal
 import socket
 import ssl
@@ -89,6 +90,41 @@ def test_calls_share_one_connection(connect):
     assert len(wire.requests) == 3
 
 
+class Middlebox(Wire):
+    """Passes on the first request of each connection, and silently drops any later one."""
+
+    def take(self, turn):
+        connection, _address = self.listener.accept()
+        with connection:
+            connection.settimeout(5)
+            self.requests.append(connection.recv(65536))
+            for piece in turn:
+                connection.sendall(piece)
+            # Until the client gives up and closes it.
+            while connection.recv(65536):
+                pass
+
+
+def test_middlebox_that_drops_reused_connections_delays_one_call_only(connect):
+    with Middlebox([WHOLE], [WHOLE], [WHOLE]) as middlebox:
+        client = connect(middlebox.port, timeout=0.3)
+        assert client.call("list", "GET", "/v1/things") == 1
+        assert fail(client, "POST").ambiguous
+        assert client.call("list", "GET", "/v1/things") == 1
+        assert client.call("create", "POST", "/v1/things") == 1
+        client._session.close()
+    assert [request.split()[0] for request in middlebox.requests] == [b"GET", b"GET", b"POST"]
+
+
+def test_retry_opens_a_connection_of_its_own(connect):
+    busy = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
+    with Middlebox([busy], [WHOLE]) as middlebox:
+        client = connect(middlebox.port, timeout=0.3, retry_timeout=5)
+        assert client.call("list", "GET", "/v1/things") == 1
+        assert client.requests == 2
+        client._session.close()
+
+
 @pytest.mark.parametrize(
     ("at_once", "dripped"),
     [
@@ -98,26 +134,26 @@ def test_calls_share_one_connection(connect):
     ],
     ids=["headers", "body", "chunks"],
 )
-def test_an_answer_that_drips_has_to_be_whole_in_time(connect, at_once, dripped):
+def test_response_that_drips_has_to_be_complete_in_time(connect, at_once, dripped):
     with Wire([itertools.chain([at_once], dripping(dripped))]) as wire:
         started = time.monotonic()
         error = fail(connect(wire.port, timeout=0.3), "POST")
         assert 0.25 < time.monotonic() - started < 3
     assert str(error) == (
-        f"Could not do the thing: no whole answer from 127.0.0.1:{wire.port} within 0.3 s;"
+        f"Could not do the thing: no complete response from 127.0.0.1:{wire.port} within 0.3 s;"
         " raise api_timeout or run again later."
     )
     assert error.ambiguous
 
 
-def test_an_answer_that_does_not_come(connect):
+def test_response_that_never_comes_is_ambiguous(connect):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         error = fail(connect(listener.getsockname()[1], timeout=0.1), "POST")
-    assert "no whole answer from 127.0.0.1:" in str(error)
+    assert "no complete response from 127.0.0.1:" in str(error)
     assert error.ambiguous
 
 
-def test_the_timer_is_put_back(connect):
+def test_alarm_timer_is_restored_after_each_request(connect):
     before = signal.getsignal(signal.SIGALRM)
     with Wire([[WHOLE]], [dripping(WHOLE)]) as wire:
         connect(wire.port).call("do it", "GET", "/v1/things")
@@ -152,7 +188,7 @@ def test_the_timer_is_put_back(connect):
         "no HTTP",
     ],
 )
-def test_a_broken_answer_may_be_whole_the_next_time(connect, answer):
+def test_read_is_retried_after_a_truncated_response(connect, answer):
     with Wire([[answer]], [[WHOLE]]) as wire:
         client = connect(wire.port, retry_timeout=5)
         assert client.call("do the thing", "GET", "/v1/things") == 1
@@ -169,45 +205,36 @@ def test_a_broken_answer_may_be_whole_the_next_time(connect, answer):
     ],
     ids=["of known length", "in chunks", "of another kind", "of an odd status"],
 )
-def test_nonsense_that_came_as_a_whole_is_not_asked_for_again(connect, answer):
+def test_complete_response_without_an_envelope_is_not_retried(connect, answer):
     with Wire([[b"HTTP/1.1 " + answer]]) as wire:
         client = connect(wire.port, retry_timeout=5)
         error = fail(client)
     assert client.retries == 0
-    assert "the answer is not one of ClickHouse Cloud's" in str(error)
+    assert "the response is not one of ClickHouse Cloud's" in str(error)
 
 
-def test_a_broken_answer_to_a_post_is_lost(connect):
+def test_truncated_response_to_a_post_is_ambiguous(connect):
     with Wire([[b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + BODY]]) as wire:
         error = fail(connect(wire.port, retry_timeout=5), "POST")
     assert error.ambiguous
     assert f"the connection to 127.0.0.1:{wire.port} broke (" in str(error)
 
 
-def test_a_body_without_end(connect, monkeypatch):
-    monkeypatch.setattr("ansible_collections.clickhouse.cloud.plugins.module_utils._client.LARGEST_ANSWER", 1024 * 1024)
+def test_endless_body_is_given_up(connect, monkeypatch):
+    monkeypatch.setattr(
+        "ansible_collections.clickhouse.cloud.plugins.module_utils._client.LONGEST_RESPONSE", 1024 * 1024
+    )
     with Wire([itertools.chain([b"HTTP/1.1 200 OK\r\n\r\n"], itertools.repeat(b" " * 65536))]) as wire:
-        assert "the answer is longer than 1 MiB" in str(fail(connect(wire.port)))
+        assert "the response is longer than 1 MiB" in str(fail(connect(wire.port)))
 
 
-def test_a_refused_connection(connect, unused_port):
+def test_refused_connection_is_not_ambiguous(connect, unused_port):
     error = fail(connect(unused_port), "POST")
     assert f"127.0.0.1:{unused_port} refused the connection; check api_url" in str(error)
     assert not error.ambiguous
 
 
-def test_no_such_host(connect, monkeypatch):
-    def getaddrinfo(*_arguments, **_more):
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    error = fail(connect(443, "https", "api.nowhere.example.com"), "POST")
-    assert "there is no host api.nowhere.example.com:443 that can be found ([Errno -2] Name or" in str(error)
-    assert not error.ambiguous
-    assert not error.transient
-
-
-def test_proxies_are_not_asked_about_this_host(connect, environment, unused_port):
+def test_plain_http_to_this_host_goes_past_proxies(connect, environment, unused_port):
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
         environment.setenv(name, f"http://127.0.0.1:{unused_port}")
     with Wire([[WHOLE]]) as wire:
@@ -216,13 +243,13 @@ def test_proxies_are_not_asked_about_this_host(connect, environment, unused_port
 
 
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
-def test_a_proxy_is_asked_for_the_tunnel_and_shown_no_key(connect, environment):
+def test_proxy_is_asked_for_a_tunnel_and_never_sees_the_key(connect, environment):
     with Wire([[b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"]]) as proxy:
         environment.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")
         said = str(fail(connect(443, "https", "api.example.com")))
         # Python 3.9 leaves it open once the proxy refused.
         gc.collect()
-    assert "the proxy did not let it through (" in said
+    assert "the proxy did not let the request through (" in said
     assert proxy.requests[0].startswith(b"CONNECT api.example.com:443 HTTP/1.")
     assert b"authorization" not in proxy.requests[0].lower()
 
@@ -245,7 +272,7 @@ class TestTls:
         authority.cert_pem.write_to_path(str(path))
         return str(path)
 
-    def test_an_unknown_certificate_is_not_trusted(self, connect, context):
+    def test_certificate_of_an_unknown_authority_is_not_trusted(self, connect, context):
         with Wire([[WHOLE]], context=context) as wire:
             error = fail(connect(wire.port, "https", "localhost"), "POST")
         assert f"the certificate of localhost:{wire.port} is not trusted (" in str(error)
@@ -254,29 +281,39 @@ class TestTls:
         assert (error.ambiguous, error.transient) == (False, False)
         assert wire.requests in ([], [b""])
 
-    def test_nor_is_one_for_another_host(self, connect, context, bundle):
+    def test_certificate_for_another_host_is_not_trusted(self, connect, context, bundle):
         with Wire([[WHOLE]], context=context) as wire:
             error = fail(connect(wire.port, "https", "127.0.0.1", verify=bundle))
-        assert "is not trusted (" in str(error)
+        assert f"the certificate of 127.0.0.1:{wire.port} is for another host (" in str(error)
+        assert str(error).endswith("; check api_url.")
 
-    def test_one_of_the_given_bundle_is(self, connect, context, bundle, environment):
+    def test_ca_path_without_the_authority_is_named(self, connect, context, bundle, tmp_path):
+        folder = tmp_path / "without-hash-links"
+        folder.mkdir()
+        (folder / "bundle.pem").write_bytes(pathlib.Path(bundle).read_bytes())
+        with Wire([[WHOLE]], context=context) as wire:
+            error = fail(connect(wire.port, "https", "localhost", verify=str(folder)))
+        assert f"; nothing in ca_path, {folder}, vouches for it: name the bundle of the CA" in str(error)
+        assert str(error).endswith("a directory needs `openssl rehash`.")
+
+    def test_certificate_of_an_authority_in_ca_path_is_trusted(self, connect, context, bundle, environment):
         environment.setenv("REQUESTS_CA_BUNDLE", "/nowhere/bundle.pem")
         with Wire([[WHOLE]], context=context) as wire:
             assert connect(wire.port, "https", "localhost", verify=bundle).call("do it", "GET", "/v1/things") == 1
 
     @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
-    def test_any_is_without_verification(self, connect, context):
+    def test_any_certificate_is_accepted_without_verification(self, connect, context):
         with Wire([[WHOLE]], context=context) as wire:
             assert connect(wire.port, "https", "localhost", verify=False).call("do it", "GET", "/v1/things") == 1
 
-    def test_no_tls_at_all(self, connect):
+    def test_host_without_tls_is_named(self, connect):
         with Wire([[b"HTTP/1.1 400 Bad Request\r\n\r\n"]]) as wire:
             error = fail(connect(wire.port, "https", "localhost"))
         assert f"no secure connection to localhost:{wire.port} (" in str(error)
         assert not error.transient
 
     @pytest.mark.parametrize("content", [None, "", "no certificate"])
-    def test_a_bundle_that_cannot_be_read(self, connect, context, tmp_path, content):
+    def test_unreadable_ca_bundle_is_named(self, connect, context, tmp_path, content):
         path = tmp_path / "bundle.pem"
         if content is not None:
             path.write_text(content)
