@@ -31,8 +31,8 @@ def module_of(task):
 
 
 @module_of
-def things(_module, cloud):
-    return {"things": cloud.client.call("list the things", "GET", cloud.path("things"))}
+def roles(_module, cloud):
+    return {"roles": [role.name for role in cloud.roles()]}
 
 
 @module_of
@@ -42,8 +42,8 @@ def warner(_module, _cloud):
 
 @pytest.fixture
 def answer(api):
-    """Script the response to the one call of ``things``."""
-    return lambda response: api.expect("GET", "/things", response)
+    """Script the response to the one call of the module ``roles``."""
+    return lambda response: api.expect("GET", "/roles", response)
 
 
 def set_variables(environment, names, values):
@@ -59,20 +59,20 @@ def set_variables(environment, names, values):
 def test_credentials_come_from_the_environment_if_options_are_empty(run, answer, environment, names, options):
     set_variables(environment, names, RIGHT)
     answer(result([]))
-    assert not run(things, {**options, "organization_id": ORGANIZATION}).get("failed")
+    assert not run(roles, {**options, "organization_id": ORGANIZATION}).get("failed")
 
 
 def test_options_win_over_the_environment(run, answer, environment):
     set_variables(environment, FIRST, WRONG)
     answer(result([]))
-    run(things, {**RIGHT, "organization_id": ORGANIZATION})
+    run(roles, {**RIGHT, "organization_id": ORGANIZATION})
 
 
 def test_first_variable_wins_over_the_second(run, answer, environment):
     set_variables(environment, FIRST, RIGHT)
     set_variables(environment, SECOND, WRONG)
     answer(result([]))
-    run(things, {"organization_id": ORGANIZATION})
+    run(roles, {"organization_id": ORGANIZATION})
 
 
 @pytest.mark.parametrize("blank", ["", "  "])
@@ -80,7 +80,7 @@ def test_empty_variable_counts_as_unset(run, answer, environment, blank):
     set_variables(environment, FIRST, dict.fromkeys(RIGHT, blank))
     set_variables(environment, SECOND, RIGHT)
     answer(result([]))
-    run(things, {"organization_id": ORGANIZATION})
+    run(roles, {"organization_id": ORGANIZATION})
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_empty_variable_counts_as_unset(run, answer, environment, blank):
     ],
 )
 def test_missing_credentials_are_named_with_their_variables(run, options, missing):
-    failure = run(things, options)
+    failure = run(roles, options)
     assert failure["failed"]
     assert failure["msg"].startswith(f"Missing: {missing}")
     assert failure["error"]["status"] is None
@@ -102,7 +102,7 @@ def test_missing_credentials_are_named_with_their_variables(run, options, missin
 def test_rejected_credentials_are_named_with_their_origin(run, answer, environment):
     environment.setenv("CLICKHOUSE_TOKEN_SECRET", SECRET)
     answer(refusal(401))
-    msg = run(things, {"api_key": KEY, "organization_id": ORGANIZATION})["msg"]
+    msg = run(roles, {"api_key": KEY, "organization_id": ORGANIZATION})["msg"]
     assert "check the key, from the option api_key, and its secret, from the environment variable " in msg
     assert msg.endswith(" CLICKHOUSE_TOKEN_SECRET.")
 
@@ -114,19 +114,19 @@ def test_rejected_credentials_are_named_with_their_origin(run, answer, environme
 def test_organization_comes_from_the_environment(run, answer, environment, name):
     environment.setenv(name, f" {ORGANIZATION.upper()} ")
     answer(result([]))
-    run(things, {**RIGHT, "organization_id": ""})
+    run(roles, {**RIGHT, "organization_id": ""})
 
 
 def test_malformed_organization_is_named_with_its_origin(run, environment):
     environment.setenv("CLICKHOUSE_ORG_ID", "ours")
-    msg = run(things, RIGHT)["msg"]
+    msg = run(roles, RIGHT)["msg"]
     assert msg.startswith("organization_id, from the environment variable CLICKHOUSE_ORG_ID: 'ours' is not a UUID")
 
 
 def test_organization_is_that_of_the_key_if_none_is_given(run, api, answer):
     api.expect("GET", "/v1/organizations", result([{"id": ORGANIZATION}]))
     answer(result([]))
-    run(things, RIGHT)
+    run(roles, RIGHT)
 
 
 @pytest.mark.parametrize(
@@ -153,14 +153,14 @@ def test_api_url_comes_from_the_option_or_the_environment(
     for name, value in variables.items():
         environment.setenv(name, value)
     answer(result([]))
-    run(things, {**credentials, **options})
-    assert api.requests[0][0].url == f"{url}/v1/organizations/{ORGANIZATION}/things"
+    run(roles, {**credentials, **options})
+    assert api.requests[0][0].url == f"{url}/v1/organizations/{ORGANIZATION}/roles"
 
 
 @pytest.mark.parametrize("option", ["api_timeout", "api_retry_timeout"])
 @pytest.mark.parametrize("number", ["nan", "inf", "-inf", 0, -1, "1e999"])
 def test_timeouts_are_finite_and_positive(run, credentials, option, number):
-    msg = run(things, {**credentials, option: number})["msg"]
+    msg = run(roles, {**credentials, option: number})["msg"]
     assert msg.startswith(f"{option}: ")
     assert msg.endswith(" is not a finite, positive number of seconds.")
 
@@ -184,19 +184,19 @@ def test_certificates_are_verified_as_the_options_say(run, api, answer, credenti
         return str(bundle) if value == "{bundle}" else value
 
     answer(result([]))
-    run(things, {**credentials, **{name: filled(value) for name, value in options.items()}})
+    run(roles, {**credentials, **{name: filled(value) for name, value in options.items()}})
     assert api.requests[0][1]["verify"] == filled(verify)
 
 
 @pytest.mark.parametrize("name", ["none.pem", "long" * 100])
 def test_unreadable_ca_path_is_named(run, credentials, tmp_path, name):
-    msg = run(things, {**credentials, "ca_path": str(tmp_path / name)})["msg"]
+    msg = run(roles, {**credentials, "ca_path": str(tmp_path / name)})["msg"]
     assert msg.startswith(f"ca_path: nothing can be read at {tmp_path}/{name} on the host")
 
 
 def test_api_timeout_is_that_of_each_request(run, api, answer, credentials):
     answer(result([]))
-    run(things, {**credentials, "api_timeout": 2.5})
+    run(roles, {**credentials, "api_timeout": 2.5})
     assert api.requests[0][1]["timeout"] == 2.5
 
 
@@ -209,7 +209,7 @@ def test_credentials_are_masked_in_an_error_that_repeats_them(run, answer, envir
         set_variables(environment, FIRST, RIGHT)
     given = {"options": RIGHT, "environment": {}, "blank options": dict.fromkeys(RIGHT, "")}[source]
     answer(refusal(400, f"{KEY} with {SECRET} is {TOKEN}"))
-    msg = run(things, {**given, "organization_id": ORGANIZATION})["msg"]
+    msg = run(roles, {**given, "organization_id": ORGANIZATION})["msg"]
     assert "ClickHouse Cloud rejected the request (400, " in msg
     for hidden in (KEY, SECRET, TOKEN):
         assert hidden not in run.printed
@@ -224,7 +224,7 @@ def test_credentials_are_masked_in_the_log(run, answer, environment, credentials
     environment.setattr("ansible.module_utils.basic.has_journal", False)
     environment.setattr(syslog, "syslog", lambda *arguments: logged.append(str(arguments)))
     answer(refusal(403))
-    run(things, credentials)
+    run(roles, credentials)
     assert logged
     for hidden in (KEY, SECRET, TOKEN):
         assert hidden not in "".join(logged)
@@ -232,12 +232,12 @@ def test_credentials_are_masked_in_the_log(run, answer, environment, credentials
 
 def test_blank_option_does_not_mask_every_blank(run, environment):
     environment.setenv("CLICKHOUSE_CLOUD_API_KEY", KEY)
-    assert run(things, {"api_secret": " "})["msg"].startswith("Missing: api_secret (")
+    assert run(roles, {"api_secret": " "})["msg"].startswith("Missing: api_secret (")
 
 
 @pytest.mark.parametrize("userinfo", ["me:hush-hush", "hush-hush"])
 def test_credentials_in_the_url_are_rejected_and_masked(run, credentials, userinfo):
-    msg = run(things, {**credentials, "api_url": f"https://{userinfo}@api.example.com"})["msg"]
+    msg = run(roles, {**credentials, "api_url": f"https://{userinfo}@api.example.com"})["msg"]
     assert msg == "api_url: it must not hold credentials; use api_key and api_secret."
     assert "hush-hush" not in run.printed
 
@@ -247,16 +247,16 @@ def test_password_of_a_proxy_is_masked(run, answer, environment, credentials, pa
     environment.setenv("HTTPS_PROXY", f"http://me:{password}@127.0.0.1:3128")
     quoted = re.split("[/?#]", password)[0]
     answer(requests.exceptions.InvalidURL(f"Failed to parse: 'me:{quoted}', of {password}"))
-    assert "the address cannot be used (Failed to parse: " in run(things, credentials)["msg"]
+    assert "the address cannot be used (Failed to parse: " in run(roles, credentials)["msg"]
     assert "hush" not in run.printed
 
 
 @pytest.mark.parametrize("password", ["a", "ed", "the"])
 def test_short_password_of_a_proxy_redacts_nothing_and_is_warned_of(run, answer, environment, credentials, password):
     environment.setenv("HTTPS_PROXY", f"http://me:{password}@127.0.0.1:3128")
-    answer(result(["added", "the ed"]))
-    succeeded = run(things, credentials)
-    assert succeeded["things"] == ["added", "the ed"]
+    answer(result([{"id": "1", "name": "added the ed"}]))
+    succeeded = run(roles, credentials)
+    assert succeeded["roles"] == ["added the ed"]
     (warning,) = succeeded["warnings"]
     assert warning.startswith("The password of the proxy has fewer than 4 characters, so it is not masked")
 
@@ -265,8 +265,8 @@ def test_short_password_of_a_proxy_redacts_nothing_and_is_warned_of(run, answer,
 def test_user_of_a_proxy_is_not_masked(run, answer, environment, credentials, user):
     environment.setenv("HTTPS_PROXY", f"http://{user}@127.0.0.1:3128")
     answer(refusal(400, "the API's own words"))
-    words = "Could not list the things: ClickHouse Cloud rejected the request (400, the API's own words, "
-    assert run(things, credentials)["msg"].startswith(words)
+    words = "Could not list the roles: ClickHouse Cloud rejected the request (400, the API's own words, "
+    assert run(roles, credentials)["msg"].startswith(words)
 
 
 # --- warnings --------------------------------------------------------------------------------------------------------
@@ -281,7 +281,7 @@ def test_no_log_leaves_every_warning_out(run, environment, credentials):
 def test_long_wait_for_a_gateway_is_a_warning(run, answer, credentials, seconds, warns):
     answer(refusal(503, headers={"Retry-After": str(seconds)}))
     answer(result([]))
-    succeeded = run(things, credentials)
+    succeeded = run(roles, credentials)
     expected = "Waited 12 s in all for ClickHouse Cloud, which was slow, stale or unreachable for a while."
     assert succeeded.get("warnings", []) == [expected] * warns
     assert succeeded["api"] == {"requests": 2, "retries": 1, "waited": seconds}
@@ -290,7 +290,7 @@ def test_long_wait_for_a_gateway_is_a_warning(run, answer, credentials, seconds,
 def test_wait_for_the_rate_limit_is_no_warning(run, answer, credentials):
     answer(refusal(429, headers={"X-RateLimit-Reset": "60"}))
     answer(result([]))
-    succeeded = run(things, credentials)
+    succeeded = run(roles, credentials)
     assert "warnings" not in succeeded
     assert succeeded["api"]["waited"] == 60
 
@@ -308,7 +308,7 @@ def test_wait_for_the_rate_limit_is_no_warning(run, answer, credentials):
 def test_clock_that_differs_from_the_apis_is_a_warning(run, answer, credentials, clock, environment, offset, words):
     environment.setattr(clock, "time", (NOW - offset).timestamp)
     answer(result([]))
-    warnings = run(things, credentials).get("warnings", [])
+    warnings = run(roles, credentials).get("warnings", [])
     assert len(warnings) == (1 if words else 0)
     assert all(f"is {words} that of the host that runs the module" in warning for warning in warnings)
 
@@ -318,7 +318,7 @@ def test_clock_that_differs_from_the_apis_is_a_warning(run, answer, credentials,
 
 def test_loaded_objects_are_spared_the_last_garbage_collection(run, answer, credentials, freeze):
     answer(result([]))
-    run(things, credentials)
+    run(roles, credentials)
     freeze.assert_called_once_with()
 
 
@@ -331,14 +331,14 @@ def test_unexpected_exception_is_a_failure_that_asks_for_a_report(run, credentia
 
 def test_missing_requests_is_named(run, credentials, monkeypatch):
     monkeypatch.setattr(_client, "REQUESTS_IMPORT_ERROR", "ImportError: no requests")
-    failure = run(things, credentials)
+    failure = run(roles, credentials)
     assert "requests >= 2.28" in failure["msg"]
     assert failure["error"]["reason"] == "requests is missing"
 
 
 def test_old_requests_is_named(run, credentials, monkeypatch):
     monkeypatch.setattr(_client.requests, "__version__", "2.27.1")
-    failure = run(things, credentials)
+    failure = run(roles, credentials)
     assert failure["msg"].startswith("The Python library requests is too old; install requests >= 2.28 for ")
     assert failure["error"]["reason"] == "requests is too old"
 
@@ -346,4 +346,4 @@ def test_old_requests_is_named(run, credentials, monkeypatch):
 def test_oldest_supported_requests_is_accepted(run, answer, credentials, monkeypatch):
     monkeypatch.setattr(_client.requests, "__version__", "2.28.0")
     answer(result([]))
-    assert not run(things, credentials).get("failed")
+    assert not run(roles, credentials).get("failed")
