@@ -143,6 +143,17 @@ def emails(values: Iterable[object], option: str = "emails") -> list[str]:
     return each(lambda address: email(address, option), _addresses(values))
 
 
+def excluded(values: Iterable[object], option: str = "purge_exclude") -> frozenset[str]:
+    """Validate the emails of people who keep their access. A blank one is an error: it may be a variable left unfilled.
+
+    :raises OptionError: with all mistakes.
+    """
+    values = list(values)
+    if any(map(_is_blank, values)):
+        raise OptionError(f"{option}: an entry is blank; name a person or leave the entry out.")
+    return frozenset(emails(values, option))
+
+
 def _addresses(values: Iterable[object]) -> list[str]:
     """The addresses as written, without blank ones. Ansible splits text at commas, also within ``"Smith, Bob" <…>``."""
     text = ",".join(str(value) for value in values if value is not None)
@@ -340,7 +351,7 @@ def reject_nulls(given: Mapping[str, object], options: Iterable[str]) -> None:
 def _null(option: str) -> str:
     if option.endswith("_id"):
         return f"{option}: it is empty. A record that check mode only predicts has no ID; use its email instead."
-    return f"{option}: it is null, which selects nobody; leave the option out, or check the variable it comes from."
+    return f"{option}: it is null, which selects nobody; check the variable it comes from, or leave the option out."
 
 
 def is_uuid(value: object) -> bool:

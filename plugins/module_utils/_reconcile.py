@@ -62,7 +62,7 @@ def ensure_roster(
         manage_members=manage_members,
         purge=options["purge"],
         purge_limit=_options.limit(options["purge_limit"]),
-        purge_exclude=frozenset(_options.emails(options.get("purge_exclude") or [], "purge_exclude")),
+        purge_exclude=_options.excluded(options.get("purge_exclude") or ()),
     )
     entries = _options.roster(
         options[roster], options["emails"], options["role"], options["roles"], roster, need_roles=present

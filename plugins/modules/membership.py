@@ -26,7 +26,8 @@ extends_documentation_fragment:
 options:
   email:
     description:
-      - Email address of the person. Case and surrounding whitespace make no difference.
+      - Email address of the person. Case and surrounding whitespace make no difference. V(Bob <bob@example.com>), as
+        mail clients write it, is understood.
       - Required for O(state=present).
     type: str
   user_id:

@@ -546,6 +546,9 @@ SAYS = {
     "purge_limit: ... is neither a count such as 5 nor a percentage such as 25%": (
         lambda be: be.task.roster("ann@example.com", purge_limit="150%")
     ),
+    "purge_exclude: an entry is blank": lambda be: be.task(
+        "memberships", emails=["ann@example.com"], purge_exclude=[""], state="present"
+    ),
     "emails: it is null": lambda be: be.task.info(emails=None),
     "invitation_id: it is empty": lambda be: be.task.info(invitation_id=None),
     "organization_id, from ...: ... is not a UUID": lambda be: be.task.info(organization_id="ours"),

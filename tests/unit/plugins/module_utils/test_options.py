@@ -204,6 +204,17 @@ def test_emails(written, addresses):
     assert _options.emails(written) == addresses
 
 
+def test_excluded_people():
+    assert _options.excluded([f"{ALICE}, {BOB.upper()}"]) == {ALICE, BOB}
+    assert _options.excluded([]) == frozenset()
+
+
+@pytest.mark.parametrize("blank", ["", " ", None])
+def test_a_blank_excluded_person_is_rejected(blank):
+    with pytest.raises(OptionError, match=r"^purge_exclude: an entry is blank; name a person"):
+        _options.excluded([ALICE, blank])
+
+
 @pytest.mark.parametrize(
     ("written", "wrong"),
     [
@@ -263,7 +274,7 @@ def test_empty_id_may_be_that_of_a_predicted_record(written):
         ({"user_id": None}, NO_ID),
         (
             {"emails": None, "role": None},
-            "emails: it is null, which selects nobody; leave the option out, or check the variable it comes from.",
+            "emails: it is null, which selects nobody; check the variable it comes from, or leave the option out.",
         ),
     ],
 )
