@@ -36,9 +36,9 @@ OURS = "#d94"
 Times = dict[str, float]
 
 
-def people(count: int) -> list[str]:
-    """Email addresses of so many people, the ones that the simulator seeds."""
-    return [f"person{number:05}@example.com" for number in range(1, count + 1)]
+def people(count: int, kind: str = "person") -> list[str]:
+    """Email addresses of so many people, the ones that the simulator seeds: invited persons, or members."""
+    return [f"{kind}{number:05}@example.com" for number in range(1, count + 1)]
 
 
 def show(
@@ -133,11 +133,11 @@ def known_members(simulator: Simulator, ways: Ways) -> dict[int, float]:
         simulator.seed(0, members=count)
 
     contestants = [
-        Contestant(str(count), ways.access_list(people(count)), partial(seed, count), runs=2) for count in MEMBERS
+        Contestant(str(count), ways.access_list(people(count, "member")), partial(seed, count), runs=2) for count in MEMBERS
     ]
     by_hand = [
         Contestant("uri, both lists", ways.uri_lists(), partial(seed, 50), runs=2),
-        Contestant("membership, a loop", ways.membership_loop(people(50), "Member"), partial(seed, 50)),
+        Contestant("membership, a loop", ways.membership_loop(people(50, "member"), "Member"), partial(seed, 50)),
     ]
     costs = cheapest([*contestants, *by_hand], simulator.environment, turns=3)
     times = {count: costs[str(count)].seconds for count in MEMBERS}
@@ -155,7 +155,7 @@ def role_updates(simulator: Simulator, ways: Ways) -> None:
         simulator.seed(0, members=UPDATES)
 
     seed()
-    emails, ids = people(UPDATES), [member["userId"] for member in simulator.members]
+    emails, ids = people(UPDATES, "member"), [member["userId"] for member in simulator.members]
     contestants = [
         Contestant("memberships", ways.access_list(emails, "Billing"), seed, runs=4),
         Contestant("uri, a loop", ways.uri_update_loop(ids, "Billing"), seed),
