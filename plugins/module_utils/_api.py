@@ -206,7 +206,7 @@ class CloudApi:
         try:
             self.client.call(purpose, "DELETE", self._path(collection, quote(str(record_id), safe="")))
         except ApiError as error:
-            if error.status == 404 and error.request_id is not None:
+            if error.status == 404 and error.from_api:
                 return Deletion.UNCLEAR if error.earlier_try_ambiguous else Deletion.ALREADY_GONE
             raise
         return Deletion.DELETED
