@@ -294,7 +294,7 @@ def test_an_invitation_is_renewed_ahead_of_time_once(run, simulator):
 
 @pytest.mark.parametrize("renew_before", ["7d", "8d", "1000d"])
 def test_renewing_before_it_was_sent_is_ignored(run, simulator, renew_before):
-    simulator.invite(ANN, role="developer")
+    simulator.invite(ANN, role="developer", created_ago=60)
     result = run.present(renew_before=renew_before)
     assert result["action"] == "unchanged"
     (warning,) = result["warnings"]

@@ -27,7 +27,15 @@ from .operations import LISTS, OPERATIONS, WRITES
 from .settings import is_seconds
 
 JSON = "application/json; charset=utf-8"
-_PHRASES = {known.value: known.phrase for known in HTTPStatus}
+# HTTP's own statuses, and those of Cloudflare, which stands in front of many APIs.
+_PHRASES = {known.value: known.phrase for known in HTTPStatus} | {
+    520: "Web Server Returned an Unknown Error",
+    521: "Web Server Is Down",
+    522: "Connection Timed Out",
+    523: "Origin Is Unreachable",
+    524: "A Timeout Occurred",
+    530: "Origin DNS Error",
+}
 # Narrower than Python can say: _TYPES checks them.
 HttpStatus = int
 HeaderText = str
@@ -41,9 +49,12 @@ class Answer:
     body: bytes
     headers: Mapping[HeaderText, HeaderText] = dataclasses.field(default_factory=lambda: {"Content-Type": JSON})
 
-    def head(self, *, close: bool = False, length: int | None = None) -> bytes:
-        """Status line and headers; ``length`` is another Content-Length than the true one."""
-        headers = dict(self.headers)
+    def head(self, *, close: bool = False, length: int | None = None, date: str | None = None) -> bytes:
+        """Status line and headers.
+
+        ``length`` is another Content-Length than the true one, ``date`` the Date if the answer has none of its own.
+        """
+        headers = {**({"Date": date} if date and self.status >= 200 else {}), **self.headers}
         if "Transfer-Encoding" not in headers and self.status >= 200 and self.status != 204:
             headers["Content-Length"] = str(len(self.body) if length is None else length)
         if close:
@@ -162,7 +173,10 @@ class Fault:
 
 @dataclasses.dataclass(frozen=True)
 class _Status(Fault):
-    """Another status. ``body`` is ``html``, ``empty``, ``envelope`` or a text to send as it is."""
+    """Another status, from the API (``envelope``) or from a gateway in front of it.
+
+    ``body`` is ``html``, ``json`` (another system's JSON), ``empty``, ``envelope``, or a text to send as it is.
+    """
 
     status: HttpStatus = 503
     body: str = "html"
@@ -644,6 +658,8 @@ def _answer(status: int, body: str, headers: Mapping[str, str]) -> Answer:
         return Answer(status, b"", headers)
     if body == "html":
         return Answer(status, _HTML, {"Content-Type": "text/html", **headers})
+    if body == "json":
+        return Answer(status, json.dumps({"message": _phrase(status)}).encode(), {"Content-Type": JSON, **headers})
     return Answer(status, body.encode(), {"Content-Type": "text/plain; charset=utf-8", **headers})
 
 

@@ -15,6 +15,8 @@ import ssl
 import struct
 import sys
 import threading
+import time
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
@@ -68,6 +70,7 @@ class _Handler(WSGIRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.number = next(self.server.connection_numbers)
+        self.calls = 0
         self.server.connections.add(self.connection)
 
     def finish(self) -> None:
@@ -164,6 +167,24 @@ class _Exchange:
 
     def run(self) -> None:
         """Answers, or does what a fault asks for."""
+        try:
+            if self._is_api:
+                self._pass_middlebox()
+            self._answer()
+        except OSError:
+            self._handler.close_connection = True
+
+    def _pass_middlebox(self) -> None:
+        """Drops a call that is not the first one of its connection, if the settings say so."""
+        self._handler.calls += 1
+        reused = self.cloud.settings.reused_connections
+        if self._handler.calls == 1 or reused == "served":
+            return
+        if reused == "silent":
+            self.pause(_IDLE_SECONDS)
+        self.close(reset=reused == "reset")
+
+    def _answer(self) -> None:
         fault = None
         if self._is_api:
             races, fault = self._simulator.faults.due(self.operation)
@@ -174,13 +195,10 @@ class _Exchange:
             for race in races:
                 if race.moment == "before":
                     race.play(self)
-        try:
-            if fault:
-                fault.play(self)
-            else:
-                self.send(self.handle())
-        except OSError:
-            self._handler.close_connection = True
+        if fault:
+            fault.play(self)
+        else:
+            self.send(self.handle())
 
     def _let_others_act(self) -> None:
         """The races after the call: at the latest before the client learns how it ended."""
@@ -220,12 +238,20 @@ class _Exchange:
     def send(self, answer: Answer) -> None:
         self._let_others_act()
         self._log.status = answer.status
-        head = answer.head(close=self._handler.close_connection)
+        head = answer.head(close=self._handler.close_connection, date=self._date())
         body = b"" if self._environ["REQUEST_METHOD"] == "HEAD" else answer.body
         self._handler.connection.sendall(head + body)
 
+    def _date(self) -> str | None:
+        settings = self.cloud.settings
+        if settings.date_header == "missing":
+            return None
+        if settings.date_header == "garbage":
+            return "soon"
+        return formatdate(time.time() + settings.date_offset, usegmt=True)
+
     def start(self, answer: Answer, *, length: int | None = None, interval: float = 0.0) -> None:
-        self.send_bytes(answer.head(close=True, length=length), interval=interval)
+        self.send_bytes(answer.head(close=True, length=length, date=self._date()), interval=interval)
         self._log.status = answer.status
 
     def send_bytes(self, data: bytes, *, interval: float = 0.0) -> None:

@@ -88,6 +88,7 @@ def test_applied_or_not(api, simulator, kind, applied):
     ("body", "kind", "content"),
     [
         ("html", "text/html", b"<html>"),
+        ("json", "application/json; charset=utf-8", b'{"message": "Bad Gateway"}'),
         ("empty", None, b""),
         ("some words", "text/plain; charset=utf-8", b"some words"),
     ],
@@ -99,6 +100,15 @@ def test_status(api, simulator, body, kind, content):
     assert response.headers.get("Content-Type") == kind
     assert response.headers["Retry-After"] == "7"
     assert response.content.startswith(content)
+
+
+@pytest.mark.parametrize("status", [401, 403, 407, 408, 425, 520, 521, 522, 523, 524, 530, 599])
+def test_status_of_a_gateway_has_its_phrase(api, simulator, status):
+    simulator.order_fault("status", status=status, operation="create_invitation", applied=True)
+    response = create(api)
+    assert response.status_code == status
+    assert (response.reason == "Unknown") == (status == 599)
+    assert len(simulator.invitations) == 1
 
 
 def test_status_with_an_envelope(api, simulator):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import time
 from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 import pytest
 import requests
@@ -212,6 +213,11 @@ def test_emails_as_sent(api, simulator):
         {"stale_reads": -1},
         {"stale_reads": 1.5},
         {"read_lag": -1},
+        {"patch_lag": None},
+        {"patch_stale_reads": True},
+        {"clock_offset": float("inf")},
+        {"date_offset": "1h"},
+        {"email_form": "nfkc"},
         {"read_lag": float("nan")},
         {"invitation_lifetime": "7d"},
         {"rate_limit": "ten"},
@@ -266,3 +272,90 @@ def test_every_authorized_call_counts(api, simulator):
     assert api.raw("GET", "/nothing").status_code == 404
     assert api.raw("PUT", "/roles").status_code == 405
     assert api.raw("GET", "/roles").status_code == 429
+
+
+@pytest.mark.parametrize("style", ["epoch", "epoch_milliseconds", "absurd", "missing"])
+def test_rate_limit_reset_is_written_as_the_setting_says(api, simulator, style):
+    simulator.configure(rate_limit="1/60", rate_limit_reset=style)
+    api.list()
+    rejected = api.raw("GET", "/invitations")
+    assert rejected.status_code == 429
+    reset = rejected.headers.get("X-RateLimit-Reset")
+    if style == "missing":
+        assert reset is None
+    elif style == "absurd":
+        assert float(reset) > 1e100
+    else:
+        end = int(reset) / (1000 if style == "epoch_milliseconds" else 1)
+        assert end - time.time() == pytest.approx(60, abs=2)
+
+
+def date_of(response):
+    return parsedate_to_datetime(response.headers["Date"]).timestamp()
+
+
+def test_every_answer_has_a_date(api, simulator):
+    simulator.order_fault("status", status=502)
+    simulator.order_fault("drip_headers", interval=0)
+    for _time in range(3):
+        assert date_of(api.raw("GET", "/invitations")) == pytest.approx(time.time(), abs=2)
+
+
+def test_date_header_has_an_offset_of_its_own(api, simulator):
+    simulator.configure(date_offset=864_000.5)
+    response = api.raw("POST", "/invitations", json={"email": "ann@example.com", "role": "admin"})
+    assert date_of(response) - time.time() == pytest.approx(864_000, abs=2)
+    created = datetime.fromisoformat(response.json()["result"]["createdAt"])
+    assert created.timestamp() == pytest.approx(time.time(), abs=2)
+
+
+def test_clock_of_the_api_has_an_offset_of_its_own(api, simulator):
+    simulator.configure(clock_offset=-600)
+    response = api.raw("POST", "/invitations", json={"email": "ann@example.com", "role": "admin"})
+    assert date_of(response) == pytest.approx(time.time(), abs=2)
+    created = datetime.fromisoformat(response.json()["result"]["createdAt"])
+    assert created.timestamp() - time.time() == pytest.approx(-600, abs=2)
+    simulator.configure(clock_offset=8 * 86_400, list_expired=False)
+    assert api.list() == [], "it has expired by the clock of the API"
+
+
+@pytest.mark.parametrize("style", ["missing", "garbage"])
+def test_date_header_is_missing_or_garbage(api, simulator, style):
+    simulator.configure(date_header=style)
+    assert api.raw("GET", "/invitations").headers.get("Date") == {"missing": None, "garbage": "soon"}[style]
+
+
+def test_fault_has_a_date_of_its_own(api, simulator):
+    simulator.order_fault("status", headers={"Date": "Wed, 21 Oct 2026 07:28:00 GMT"})
+    assert api.raw("GET", "/invitations").headers["Date"] == "Wed, 21 Oct 2026 07:28:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("form", "sent", "stored"),
+    [
+        ("as_sent", "jose\u0301@xn--exmple-cua.com", "jose\u0301@xn--exmple-cua.com"),
+        ("nfc", "jose\u0301@xn--exmple-cua.com", "jos\u00e9@ex\u00e4mple.com"),
+        ("nfd", "jos\u00e9@xn--exmple-cua.com", "jose\u0301@exa\u0308mple.com"),
+        ("punycode", "jose\u0301@exa\u0308mple.com", "jos\u00e9@xn--exmple-cua.com"),
+        ("punycode", "ann@xn--\u00e4.example.com", "ann@xn--\u00e4.example.com"),
+    ],
+)
+def test_email_is_stored_in_another_form(api, simulator, form, sent, stored):
+    simulator.configure(email_form=form)
+    assert api.create(sent)["email"] == stored
+    assert simulator.emails[0]["email"] == stored
+    api.create(sent, 409)
+    api.create(stored, 409)
+    assert simulator.accept(sent)["email"] == stored
+    assert simulator.add_member(f"other.{sent}")["email"] == f"other.{stored}"
+
+
+@pytest.mark.parametrize("reused", ["closed", "reset", "silent"])
+def test_reused_connection_gets_no_answer_and_applies_nothing(api, simulator, reused):
+    simulator.configure(reused_connections=reused)
+    assert api.list() == []
+    with pytest.raises(requests.exceptions.ReadTimeout if reused == "silent" else requests.ConnectionError):
+        api.raw("POST", "/invitations", json={"email": "ann@example.com", "role": "admin"}, timeout=0.3)
+    assert api.list() == [], "a connection of its own is served"
+    assert simulator.emails == []
+    assert [request["status"] for request in simulator.requests] == [200, None, 200]
