@@ -14,9 +14,6 @@ UNIT ?= tests/unit
 COMPONENT ?= tests/component -m "not extra"
 E2E ?= tests/e2e
 
-PORT ?= 8123
-RATE_LIMIT ?= 10
-
 # The newest Python that the pinned tools run on.
 PYTHON ?= $(shell tests/tools/pythons 3.14 3.13 3.12 3.11 | head -n 1)
 
@@ -106,8 +103,9 @@ demo: $(DEMO_VENV)/installed $(LINK) build/home ## run examples/demo.yml against
 	@$(call run,$(DEMO_VENV)) $(with-simulator) ansible-playbook --diff examples/demo.yml
 
 .PHONY: simulator
-simulator: $(DEMO_VENV)/installed ## serve the simulator on 127.0.0.1 (PORT=8123, RATE_LIMIT=10, 0 for no limit)
-	@PYTHONPATH=tests $(DEMO_VENV)/bin/python -m simulator --port "$(PORT)" --rate-limit "$(RATE_LIMIT)"
+simulator: $(DEMO_VENV)/installed ## serve the simulator on 127.0.0.1 (PORT=8766, RATE_LIMIT=10, 0 for no limit, SETTINGS=FILE)
+	@PYTHONPATH=tests $(DEMO_VENV)/bin/python -m simulator $(if $(PORT),--port "$(PORT)") \
+		$(if $(RATE_LIMIT),--rate-limit "$(RATE_LIMIT)") $(if $(SETTINGS),--settings "$(SETTINGS)")
 
 .PHONY: bench
 bench: venv $(BENCH_VENV)/installed ## compare the collection's speed with what else a user would write

@@ -47,7 +47,7 @@ def test_it_serves_until_it_is_interrupted(ending):
         path = f"{url}/v1/organizations/{environment['CLICKHOUSE_CLOUD_ORGANIZATION_ID']}/invitations"
         with requests.Session() as session:
             session.trust_env = False
-            answers = [session.get(path, auth=auth, timeout=5) for _time in range(3)]
+            answers = [session.get(path, auth=auth, timeout=30) for _time in range(3)]
             assert [answer.status_code for answer in answers] == [200, 200, 429]
             assert [i["email"] for i in answers[0].json()["result"]] == [
                 "person00001@example.com",
@@ -55,31 +55,65 @@ def test_it_serves_until_it_is_interrupted(ending):
                 "person00003@example.com",
             ]
             process.send_signal(ending)
-            assert process.communicate(timeout=5) == ("", "")
+            assert process.communicate(timeout=30) == ("", "")
     assert process.returncode == 0
 
 
-def test_a_taken_port():
+@pytest.fixture
+def taken_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        port = str(listener.getsockname()[1])
-        with start("--port", port) as process:
-            out, err = process.communicate(timeout=5)
+        yield listener.getsockname()[1]
+
+
+def error_of(*arguments):
+    """The one line that the command prints as it fails."""
+    with start(*arguments) as process:
+        out, err = process.communicate(timeout=30)
     assert process.returncode != 0
     assert out == ""
-    assert port in err
-    assert len(err.splitlines()) == 1
+    (line,) = err.splitlines()
+    return line
+
+
+def test_port_in_use_is_said_in_one_sentence(taken_port):
+    assert error_of("--port", str(taken_port)) == (
+        f"Port {taken_port} is in use: choose another one, or 0 for a free one, as in make simulator PORT=0."
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [(["--rate-limit", "ten"], "rate_limit"), (["--port", "70000"], "70000"), (["--port", "-1"], "-1")],
 )
-def test_bad_arguments(arguments, words):
-    with start(*arguments) as process:
-        out, err = process.communicate(timeout=5)
-    assert process.returncode != 0
-    assert out == ""
-    assert words in err
-    assert len(err.splitlines()) == 1
+def test_invalid_argument_is_said_in_one_sentence(arguments, words):
+    assert words in error_of(*arguments)
+
+
+@pytest.mark.parametrize("content", ['{"settings": {"list_expired": false}, "checks": []}', '{"list_expired": false}'])
+def test_settings_are_read_from_a_file(tmp_path, content):
+    (tmp_path / "contract.json").write_text(content)
+    with start("--port", "0", "--settings", str(tmp_path / "contract.json")) as process:
+        url = exports(process)["CLICKHOUSE_CLOUD_API_URL"]
+        settings = requests.get(f"{url}/control/state", timeout=30).json()["settings"]
+    assert (settings["list_expired"], settings["rate_limit"]) == (False, "10/10")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "Cannot read the settings file"),
+        ("{", "is not valid JSON"),
+        ("[]", "does not contain a JSON object"),
+        ('{"settings": []}', "does not contain a JSON object"),
+        ('{"color": "red"}', "There is no setting 'color'"),
+        ('{"settings": {"port": 1}}', "There is no setting 'port'"),
+        ('{"list_expired": "no"}', "list_expired is true or false"),
+    ],
+)
+def test_invalid_settings_file_is_said_in_one_sentence(tmp_path, content, words):
+    path = tmp_path / "contract.json"
+    if content is not None:
+        path.write_text(content)
+    assert words in error_of("--settings", str(path))

@@ -608,11 +608,11 @@ def test_every_duration_says_what_it_means(numbers):
         ("https://gateway.example.com/xv1", "https://gateway.example.com/xv1"),
         ("https://gateway.example.com:8443", "https://gateway.example.com:8443"),
         ("HTTPS://api.clickhouse.cloud", "https://api.clickhouse.cloud"),
-        ("http://localhost:8123/v1", "http://localhost:8123"),
-        ("http://LOCALHOST:8123", "http://LOCALHOST:8123"),
-        ("http://127.0.0.1:8123", "http://127.0.0.1:8123"),
+        ("http://localhost:8766/v1", "http://localhost:8766"),
+        ("http://LOCALHOST:8766", "http://LOCALHOST:8766"),
+        ("http://127.0.0.1:8766", "http://127.0.0.1:8766"),
         ("http://127.8.9.1", "http://127.8.9.1"),
-        ("http://[::1]:8123/", "http://[::1]:8123"),
+        ("http://[::1]:8766/", "http://[::1]:8766"),
     ],
 )
 def test_api_url(written, normalised):
