@@ -122,6 +122,11 @@ class CloudApi:
         self.client = client
         self._organization_id = organization_id
 
+    @property
+    def organization_id(self) -> str | None:
+        """ID of the organization. If it was not given, None until the first call."""
+        return self._organization_id
+
     def invitations(self) -> list[Invitation]:
         """List the invitations. The API's reference does not tell whether expired ones are among them."""
         return self._list("list the invitations", "invitations", _invitation)

@@ -139,6 +139,11 @@ summary:
     expires_soon:
       description: Invited people whose invitation expires within O(expires_within).
       type: int
+organization_id:
+  description: ID of the organization.
+  returned: success
+  type: str
+  sample: 3d6f0a51-64a9-4a7e-8a57-3b7a5b0a3c10
 api:
   description: How many API requests the task made, and how long it waited.
   returned: always, once it is known how to reach the API
@@ -208,7 +213,8 @@ def read(module: AnsibleModule, api: _api.CloudApi) -> dict[str, Any]:
     if expires_within is None:
         raise _options.OptionError("expires_within: give a duration such as 48h or 2d.")
     invitations, members = api.invitations(), api.members()
-    return info_result(invitations, members, only, expires_within, api.client.now())
+    result = info_result(invitations, members, only, expires_within, api.client.now())
+    return {**result, "organization_id": api.organization_id}
 
 
 def info_result(
