@@ -1,0 +1,282 @@
+# Copyright: Contributors to the clickhouse.cloud collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The files that the playbooks write hold what they are to hold, whatever is in the organization."""
+
+from __future__ import annotations
+
+import csv
+import html.parser
+import io
+import re
+from pathlib import Path
+
+import jinja2
+import pytest
+import yaml
+from ansible.plugins.filter import core as filters
+from ansible_collections.clickhouse.cloud.plugins.filter.access_report import access_report
+
+ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).resolve().parents[3] / "playbooks/templates"),
+    trim_blocks=True,
+    undefined=jinja2.StrictUndefined,
+)
+ENVIRONMENT.filters.update(to_json=filters.to_json, to_nice_json=filters.to_nice_json)
+
+NOW = "2026-11-26T12:00:00Z"
+ORGANIZATION = "00000000-0000-4000-8000-00000000c10d"
+
+
+def person(email, state="member", **others):
+    return {
+        "email": email,
+        "state": state,
+        "name": None,
+        "roles": ["Developer"],
+        "since": "2026-11-20T12:00:00.000Z",
+        "until": None if state == "member" else "2026-11-27T12:00:00.000Z",
+        "expires_soon": False,
+        **others,
+    }
+
+
+PEOPLE = [
+    person("alice@example.com", name="Alice Example", roles=["Admin", "Billing"]),
+    person("bob@example.com", "invited", expires_soon=True),
+    person("carol@example.com", "expired", until="2026-11-24T12:00:00.000Z"),
+    person("dave@example.com", "invited", until="2026-12-02T12:00:00.000Z"),
+]
+
+
+def render(template, people=PEOPLE, changes=None, msg="", **variables):
+    """Render a template as the playbook report does, compared with a list if there are changes."""
+    return ENVIRONMENT.get_template(template).render(
+        __clickhouse_cloud_access={"memberships": people, "organization_id": ORGANIZATION},
+        __clickhouse_cloud_file={"dest": "/home/alice/team.yml"},
+        __clickhouse_cloud_plan={"skipped": True} if changes is None else {"changes": changes},
+        __clickhouse_cloud_report={**access_report(people, changes or [], now=NOW), "msg": msg},
+        **variables,
+    )
+
+
+# --- the page ---------------------------------------------------------------------------------------------------------
+
+
+class Page(html.parser.HTMLParser):
+    """What a page says and loads, and whether its elements are closed in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.open, self.words, self.loads = [], [], [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.loads += [value for name, value in attrs if name in ("src", "href", "srcset", "action")]
+        self.loads += [name for name, _value in attrs if name.startswith("on")]
+        if tag not in ("meta", "wbr"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not {"style", "title"}.intersection(self.open):
+            self.words += data.split()
+
+    def says(self):
+        return " ".join(self.words)
+
+
+def test_page_groups_people_by_state_with_counts():
+    changes = [{"email": "erin@example.com", "action": "created"}, {"email": "alice@example.com", "action": "removed"}]
+    says = Page(render("report.html.j2", changes=changes)).says()
+    assert f"Organization {ORGANIZATION}, as of 2026-11-26, 12:00 UTC" in says
+    assert "1 member 2 invited 1 of these expires soon 1 expired 2 differ from the list" in says
+    headings = ["Members (1)", "Invited, not joined yet (2)", "Invitation expired (1)", "On the list, nothing yet (1)"]
+    places = [says.index(heading) for heading in headings]
+    assert places == sorted(places)
+    assert "alice @example.com Alice Example Admin Billing 2026-11-20 not on the list" in says
+    assert "bob @example.com Developer 2026-11-20 2026-11-27 expires soon, in 1 day" in says
+    assert "carol @example.com Developer 2026-11-20 2026-11-24 expired 2 days ago" in says
+    assert "dave @example.com Developer 2026-11-20 2026-12-02 expires in 6 days" in says
+
+
+def test_page_shows_how_much_time_each_invitation_has_left():
+    assert re.findall(r'style="width: (\d+)%"', render("report.html.j2")) == ["14", "50"]
+
+
+def test_page_without_a_list_does_not_count_differences():
+    assert "differ from the list" not in render("report.html.j2")
+
+
+def test_page_of_an_empty_organization_says_so():
+    says = Page(render("report.html.j2", people=[])).says()
+    assert "0 members" in says
+    assert "Nobody has access: no members, no invitations." in says
+
+
+def test_page_loads_nothing_and_runs_nothing():
+    hostile = '<script src="https://example.com/x.js">"\'<b onclick=x>&'
+    person_ = person(hostile, "invited", name=hostile, roles=[hostile], since=hostile, until=hostile)
+    changes = [{"email": hostile, "action": "replaced", "invitation": {"role": hostile}}]
+    page = Page(render("report.html.j2", [person_], changes, clickhouse_cloud_report_title=hostile))
+    assert page.loads == []
+    assert not {"script", "link", "img"}.intersection(page.tags)
+    # The counts at the top are the only bold text.
+    assert page.tags.count("b") == 5
+    assert page.says().count("<b onclick=x>&") == 5
+
+
+def test_page_title_can_be_chosen():
+    assert "<title>Access to ClickHouse Cloud</title>" in render("report.html.j2", clickhouse_cloud_report_title="")
+    assert "<h1>Müller &amp; Co</h1>" in render("report.html.j2", clickhouse_cloud_report_title="Müller & Co")
+
+
+@pytest.mark.parametrize("template", ["report.html.j2", "report.md.j2", "report.txt.j2"])
+def test_report_says_why_the_access_list_cannot_be_applied(template):
+    assert "The access list cannot be applied. No administrator" in render(template, msg="No administrator <is> left.")
+
+
+# --- the other formats ------------------------------------------------------------------------------------------------
+
+
+def test_csv_has_a_row_for_each_person():
+    header, *rows = csv.reader(io.StringIO(render("report.csv.j2")))
+    assert header == ["email", "name", "state", "roles", "since", "until", "expires_soon", "remarks"]
+    assert rows[0] == [
+        "alice@example.com",
+        "Alice Example",
+        "member",
+        "Admin, Billing",
+        "2026-11-20T12:00:00.000Z",
+        "",
+        "no",
+        "",
+    ]
+    assert [row[0] for row in rows] == [person["email"] for person in PEOPLE]
+    assert rows[1][6:] == ["yes", "expires in 1 day"]
+
+
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r"], ids=repr)
+def test_csv_cell_that_a_spreadsheet_would_run_is_defused(first):
+    formula = f'{first}cmd|"/c calc",\nx'
+    _header, row = csv.reader(
+        io.StringIO(render("report.csv.j2", [person(formula, name=formula, roles=[formula])]), newline="")
+    )
+    assert [row[0], row[1], row[3]] == ["'" + formula] * 3
+
+
+def test_markdown_cell_stays_one_cell():
+    hostile = "a|b\r\n<b>"
+    table = render("report.md.j2", [person(hostile, name=hostile)]).splitlines()[-1]
+    assert table == ("| a&#124;b  &lt;b&gt; | a&#124;b  &lt;b&gt; | member | Developer | 2026-11-20 |  |  |")
+
+
+def test_table_is_aligned_and_ends_with_counts():
+    *rows, counts = render("report.txt.j2").strip("\n").splitlines()
+    assert rows == [
+        "alice@example.com  member   Admin, Billing",
+        "bob@example.com    invited  Developer       expires in 1 day",
+        "carol@example.com  expired  Developer       expired 2 days ago",
+        "dave@example.com   invited  Developer       expires in 6 days",
+    ]
+    assert counts == "expired: 1, expires_soon: 1, invited: 2, member: 1"
+    assert render("report.txt.j2", []).strip() == "Nobody has access."
+
+
+# --- the access list --------------------------------------------------------------------------------------------------
+
+
+class Loader(yaml.SafeLoader):
+    """Reads a file as Ansible does, and marks text in which it looks for no templates."""
+
+
+Loader.add_constructor("!unsafe", lambda loader, node: ("unsafe", loader.construct_scalar(node)))
+
+
+def test_access_list_holds_everybody_who_has_access_now():
+    exported = yaml.load(render("team.yml.j2"), Loader)
+    assert exported == {
+        "clickhouse_cloud_memberships": [
+            {"email": "alice@example.com", "roles": ["Admin", "Billing"], "comment": "Alice Example"},
+            {"email": "bob@example.com", "roles": ["Developer"]},
+            {"email": "dave@example.com", "roles": ["Developer"]},
+        ]
+    }
+
+
+def test_access_list_names_who_was_left_out():
+    nobody = person("erin@example.com", roles=[])
+    assert "erin" not in render("team.yml.j2", [*PEOPLE, nobody])
+    assert render("export.txt.j2", [*PEOPLE, nobody]).strip() == (
+        "3 people in /home/alice/team.yml; left out, since their invitations have expired: carol@example.com;"
+        " left out, since they have no roles: erin@example.com."
+    )
+
+
+def test_access_list_of_an_empty_organization_is_empty():
+    assert yaml.load(render("team.yml.j2", []), Loader) == {"clickhouse_cloud_memberships": []}
+
+
+def test_access_list_runs_no_template_that_somebody_has_for_a_name():
+    template = "{{ lookup('pipe', 'id') }}"
+    exported = yaml.load(render("team.yml.j2", [person("{{x}}@example.com", name=template, roles=[template])]), Loader)
+    assert exported["clickhouse_cloud_memberships"] == [
+        {
+            "email": ("unsafe", "{{x}}@example.com"),
+            "roles": [("unsafe", template)],
+            "comment": ("unsafe", template),
+        }
+    ]
+
+
+@pytest.mark.parametrize("text", ["yes", "1", "#", "a: b", '"', "ü\u2028é", "- x", "null", "a\nb"], ids=repr)
+def test_access_list_keeps_text_as_it_is(text):
+    (entry,) = yaml.load(render("team.yml.j2", [person(text, name=text, roles=[text])]), Loader)[
+        "clickhouse_cloud_memberships"
+    ]
+    assert entry == {"email": text, "roles": [text], "comment": text}
+
+
+# --- the sentences ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "summary", "check_mode", "sentence"),
+    [
+        (
+            [("alice", "created"), ("bob", "failed"), ("carol", "created")],
+            {"created": 2, "unchanged": 3, "failed": 1, "member": 0},
+            False,
+            "2 created: alice@example.com, carol@example.com; 1 failed: bob@example.com; 3 unchanged.",
+        ),
+        ([("zoe", "deleted")], {"deleted": 1}, True, "Check mode, nothing was done: 1 deleted: zoe@example.com."),
+        ([], {"created": 0}, False, "Nobody was named."),
+    ],
+)
+def test_sentence_names_each_change_and_counts_the_rest(changes, summary, check_mode, sentence):
+    result = {
+        "changes": [{"email": f"{name}@example.com", "action": action} for name, action in changes],
+        "summary": summary,
+    }
+    rendered = render("result.txt.j2", __clickhouse_cloud_result=result, ansible_check_mode=check_mode)
+    assert rendered.strip() == sentence
+
+
+def test_sentence_bounds_the_names():
+    changes = [{"email": f"{number:02}@example.com", "action": "created"} for number in range(25)]
+    result = {"changes": changes, "summary": {"created": 25}}
+    rendered = render("result.txt.j2", __clickhouse_cloud_result=result, ansible_check_mode=False)
+    assert rendered.strip().endswith("19@example.com and 5 more.")
+
+
+def test_people_without_an_invitation_are_told_apart():
+    result = {"changes": [{"email": "dave@example.com", "action": "deleted"}]}
+    people = [*PEOPLE[:2], person("dave@example.com", "absent"), person("typo@example.com", "absent")]
+    assert render("revoke.txt.j2", people, __clickhouse_cloud_result=result).splitlines() == [
+        "alice@example.com has joined and keeps access; the playbook clickhouse.cloud.offboard takes it away.",
+        "typo@example.com is neither invited nor a member; check the address.",
+    ]
