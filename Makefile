@@ -100,7 +100,9 @@ clean: ## remove build/ and .venv/
 
 .PHONY: demo
 demo: $(DEMO_VENV)/installed $(LINK) build/home ## run examples/demo.yml against a simulator of its own
-	@$(call run,$(DEMO_VENV)) $(with-simulator) ansible-playbook --diff examples/demo.yml
+	@$(call run,$(DEMO_VENV)) ANSIBLE_CALLBACK_RESULT_FORMAT=yaml ANSIBLE_DISPLAY_OK_HOSTS=false ANSIBLE_DISPLAY_SKIPPED_HOSTS=false \
+		ANSIBLE_INVENTORY_UNPARSED_WARNING=false ANSIBLE_LOCALHOST_WARNING=false \
+		$(with-simulator) ansible-playbook examples/demo.yml -e demo_report=build/report.html
 
 .PHONY: simulator
 simulator: $(DEMO_VENV)/installed ## serve the simulator on 127.0.0.1 (PORT=8766, RATE_LIMIT=10, 0 for no limit, SETTINGS=FILE)
