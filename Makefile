@@ -119,7 +119,7 @@ LINTERS := ruff mypy yamllint reuse workflows changelog docs-lint ansible-lint
 
 .PHONY: test
 test: venv ## run all of the below, on the newest ansible-core that this machine can run and on the oldest supported
-	@.venv/bin/python tests/tools/run_layers.py oldest $(LINTERS) docs integration molecule galaxy sanity e2e component unit
+	@.venv/bin/python tests/tools/run_layers.py oldest $(LINTERS) docs integration molecule galaxy sanity e2e contract component unit
 
 .PHONY: lint
 lint: $(LINTERS) ## all linters
@@ -188,6 +188,16 @@ component: $(test-venv) ## tests of whole modules against the simulator, in one 
 .PHONY: e2e
 e2e: $(test-venv) ## tests that run Ansible against the simulator
 	@$(call run,$(VENV)) pytest --numprocesses=auto $(E2E) --junit-xml="$(REPORTS)"/e2e.xml
+
+# Run live, it needs no more than the demo does.
+.PHONY: contract
+ifdef LIVE
+contract: $(DEMO_VENV)/installed $(LINK) build/home
+	@$(call run,$(DEMO_VENV)) PYTHONPATH=build/link:tests python -m contract --email "$(EMAIL)"
+else
+contract: $(test-venv) ## hold the simulator to what it assumes of the API; with LIVE=1 EMAIL=..., observe a real organization
+	@$(call run,$(VENV)) pytest tests/contract --junit-xml="$(REPORTS)"/contract.xml
+endif
 
 # ansible-test keeps the environment from the targets: what they need goes through a file. It also writes shebangs, where a
 # path with a blank cannot stand, hence the link.
