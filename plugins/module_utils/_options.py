@@ -104,7 +104,7 @@ def normalize_email(text: str) -> str:
 
     ``José@XN--MNCHEN-3YA.example.com`` becomes ``josé@münchen.example.com``. It never raises, whatever the text.
     """
-    text = normalize("NFC", normalize("NFC", text.strip()).lower())
+    text = normalize("NFC", text.strip().lower())
     local, at, domain = text.rpartition("@")
     return local + at + ".".join(map(_unicode_label, domain.split(".")))
 
@@ -355,7 +355,7 @@ def _null(option: str) -> str:
 
 
 def is_uuid(value: object) -> bool:
-    """Whether it is the text of a UUID, in either case."""
+    """Whether it is the text of a UUID, case-insensitively."""
     return isinstance(value, str) and _UUID.fullmatch(value) is not None
 
 
