@@ -133,7 +133,8 @@ def known_members(simulator: Simulator, ways: Ways) -> dict[int, float]:
         simulator.seed(0, members=count)
 
     contestants = [
-        Contestant(str(count), ways.access_list(people(count, "member")), partial(seed, count), runs=2) for count in MEMBERS
+        Contestant(str(count), ways.access_list(people(count, "member")), partial(seed, count), runs=2)
+        for count in MEMBERS
     ]
     by_hand = [
         Contestant("uri, both lists", ways.uri_lists(), partial(seed, 50), runs=2),

@@ -58,7 +58,7 @@ faults = st.one_of(
     orders("body", content=bodies),
     orders("body", ["create_invitation"], content=bodies, applied=st.just(False)),
     orders("odd_records", [None, *LISTS]),
-    orders("late", [None, *WRITES], reads=st.integers(1, 2), answer=st.sampled_from(["lost", 502, 504])),
+    orders("late", [None, *WRITES], reads=st.integers(1, 2), response=st.sampled_from(["lost", 502, 504])),
     orders("delay", times=1, seconds=st.just(60.0)),
 )
 

@@ -178,9 +178,9 @@ def test_interrupted_run_leaves_no_invitation(live, simulator, monkeypatch, sett
     assert number > 20
 
 
-@pytest.mark.parametrize("answer", ["lost", 500])
-def test_invitation_that_appears_after_its_response_was_lost_is_revoked(live, simulator, answer):
-    simulator.order_fault("late", operation="create_invitation", reads=3, answer=answer)
+@pytest.mark.parametrize("response", ["lost", 500])
+def test_invitation_that_appears_after_its_response_was_lost_is_revoked(live, simulator, response):
+    simulator.order_fault("late", operation="create_invitation", reads=3, response=response)
     sentence, output, _report = live()
     assert sentence.startswith("Could not observe POST invitations: ")
     assert f"No invitation of {EMAIL} is left." in output

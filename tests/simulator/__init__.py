@@ -1,7 +1,7 @@
 # Copyright: Contributors to the clickhouse.cloud collection
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An honest simulator of the part of the ClickHouse Cloud API that invites people."""
+"""A simulator of the part of the ClickHouse Cloud API that manages who has access."""
 
-from .server import Simulator
+from .simulator import Simulator
 
 __all__ = ["Simulator"]

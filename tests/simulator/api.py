@@ -16,8 +16,8 @@ from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from .cloud import Cloud, Rejection
-from .faults import JSON, envelope
 from .operations import ROUTES
+from .responses import JSON, envelope
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ ADMITTED = "simulator.admitted"
 
 
 def create_app(cloud: Cloud, key: str, secret: str) -> Flask:
-    """The API of one organization, behind one key. Every answer is JSON."""
+    """The API of one organization, behind one key. Every response is JSON."""
     app = Flask(__name__, static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
@@ -70,7 +70,7 @@ def _api(cloud: Cloud) -> Blueprint:
 
     @api.before_request
     def check_organization() -> None:
-        # Taken out, so that no view needs to name it.
+        # Removed, so that no view has to take it.
         organization_id = (request.view_args or {}).pop("organization_id", None)
         if organization_id is not None:
             cloud.check_organization(organization_id)
@@ -82,7 +82,7 @@ def _api(cloud: Cloud) -> Blueprint:
 
 
 def _view(call: Callable[..., list[str] | str | None], *, takes_body: bool) -> Callable[..., Response]:
-    """Answers a call of the API by a method of ``Cloud``, whose arguments are the IDs in the path, and the body."""
+    """The view of a call of the API: ``call`` is a method of ``Cloud`` that takes the IDs in the path, and the body."""
 
     def view(**ids: str) -> Response:
         result = call(*ids.values(), _body()) if takes_body else call(*ids.values())
@@ -92,7 +92,7 @@ def _view(call: Callable[..., list[str] | str | None], *, takes_body: bool) -> C
 
 
 def parse_json(data: bytes) -> object:
-    """JSON as it is defined: UTF-8, no NaN. ``ValueError`` for anything else."""
+    """Parses strict JSON: UTF-8, no NaN. ``ValueError`` for anything else."""
     try:
         text: object = json.loads(data.decode("utf-8"), parse_constant=_no_constant)
     except RecursionError:

@@ -342,7 +342,7 @@ class Cloud:
     def check_organization(organization_id: str) -> None:
         """Rejects a malformed ID, and every organization but the key's own."""
         _check_uuid("organization", organization_id)
-        # The API's answer for another organization does not contain the ID.
+        # The API does not repeat the ID of another organization.
         if organization_id.lower() != ORGANIZATION_ID:
             raise Rejection(404)
 
@@ -580,7 +580,7 @@ class Cloud:
             return
         now = time.time()
         due = [late for late in self._late if late.is_due(now)]
-        # Taken out first: each of these writes comes by here again.
+        # Removed first: each of these writes calls this method again.
         self._late = [late for late in self._late if late not in due]
         for late in due:
             late.write()

@@ -15,7 +15,7 @@ from .api import parse_json
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .server import Simulator
+    from .simulator import Simulator
 
 _OPENAPI = Path(__file__).with_name("openapi.yaml")
 

@@ -1,14 +1,13 @@
 # Copyright: Contributors to the clickhouse.cloud collection
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Faults that can be ordered: everything that goes wrong between a client and the API.
+"""Fault injection: everything that goes wrong between a client and the API.
 
-A fault is ordered for one operation or for any, fires ``times`` times (``None``: for ever)
-after ``skip`` matching calls were let pass, and then is forgotten. Of several that match a
-call only the one ordered first counts, also while it still lets calls pass. A race is no
-fault of the answer, so it stands beside: every race that matches fires, whatever else does.
+A fault is ordered for one operation or for any. It skips ``skip`` matching calls, then fires at
+``times`` of them (``None``: at all), and then is forgotten. Of several faults that match a call only
+the oldest counts, also while it still skips calls. Races are apart: every race that matches fires.
 
-``applied=True`` lets the API carry the call out before its answer goes wrong; without it the
-call never arrives. The classes below are the kinds, their fields the parameters.
+With ``applied=True`` the API applies the call before its response goes wrong; otherwise the call
+never arrives. The classes below are the kinds, their fields the parameters.
 """
 
 from __future__ import annotations
@@ -19,86 +18,38 @@ import json
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from http import HTTPStatus
 from typing import Any, ClassVar, Protocol
 
 from .cloud import Cloud, Rejection
 from .operations import LISTS, OPERATIONS, WRITES
+from .responses import BODIES, JSON, Response, envelope, make_response, mistyped
 from .settings import is_seconds
 
-JSON = "application/json; charset=utf-8"
-# HTTP's own statuses, and those of Cloudflare, which stands in front of many APIs.
-_PHRASES = {known.value: known.phrase for known in HTTPStatus} | {
-    520: "Web Server Returned an Unknown Error",
-    521: "Web Server Is Down",
-    522: "Connection Timed Out",
-    523: "Origin Is Unreachable",
-    524: "A Timeout Occurred",
-    530: "Origin DNS Error",
-}
 # Narrower than Python can say: _TYPES checks them.
 HttpStatus = int
 HeaderText = str
 
 
-@dataclasses.dataclass(frozen=True)
-class Answer:
-    """An HTTP answer."""
-
-    status: int
-    body: bytes
-    headers: Mapping[HeaderText, HeaderText] = dataclasses.field(default_factory=lambda: {"Content-Type": JSON})
-
-    def head(self, *, close: bool = False, length: int | None = None, date: str | None = None) -> bytes:
-        """Status line and headers.
-
-        ``length`` is another Content-Length than the true one, ``date`` the Date if the answer has none of its own.
-        """
-        headers = {**({"Date": date} if date and self.status >= 200 else {}), **self.headers}
-        if "Transfer-Encoding" not in headers and self.status >= 200 and self.status != 204:
-            headers["Content-Length"] = str(len(self.body) if length is None else length)
-        if close:
-            headers["Connection"] = "close"
-        lines = [f"HTTP/1.1 {self.status} {_phrase(self.status)}"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        return "\r\n".join([*lines, "", ""]).encode("latin-1")
-
-
-def _phrase(status: int) -> str:
-    return _PHRASES.get(status, "Unknown")
-
-
-def envelope(status: int, *, result: str | None = None, error: str | None = None) -> bytes:
-    """The body around every answer; ``result`` is JSON text."""
-    fields: dict[str, object] = {"status": status, "requestId": str(uuid.uuid4())}
-    if error is not None:
-        fields["error"] = error
-    text = json.dumps(fields)
-    if result is not None:
-        text = f'{text[:-1]}, "result": {result}}}'
-    return text.encode()
-
-
 class Exchange(Protocol):
-    """One request and what can be done about it. Served by ``server.py``."""
+    """One request and what a fault can do to it. ``server.py`` implements it."""
 
     operation: str | None
     cloud: Cloud
 
-    def handle(self) -> Answer:
-        """Lets the API carry the call out."""
+    def apply(self) -> Response:
+        """Has the API apply the call."""
 
-    def handle_later(self, *, seconds: float | None, reads: int | None) -> None:
-        """Lets the API carry the call out after some time, or after some list reads."""
+    def apply_later(self, *, seconds: float | None, reads: int | None) -> None:
+        """Has the API apply the call after so many seconds, or after so many lists."""
 
     def person(self) -> str | None:
-        """The email of the person whom the call is about, if it says so."""
+        """The email of the person whom the call is about, if there is one."""
 
-    def send(self, answer: Answer) -> None:
-        """Answers, and keeps the connection."""
+    def send(self, response: Response) -> None:
+        """Responds, and keeps the connection."""
 
-    def start(self, answer: Answer, *, length: int | None = None, interval: float = 0.0) -> None:
-        """Sends the head of an answer alone; the connection will be closed after the call."""
+    def start(self, response: Response, *, length: int | None = None, interval: float = 0.0) -> None:
+        """Sends the head of a response alone; the connection will be closed after the call."""
 
     def send_bytes(self, data: bytes, *, interval: float = 0.0) -> None:
         """Sends bytes as they are; the connection will be closed after the call.
@@ -107,10 +58,10 @@ class Exchange(Protocol):
         """
 
     def close(self, *, reset: bool) -> None:
-        """Closes the connection, abruptly (RST) or in good order (FIN)."""
+        """Closes the connection, by RST or by FIN."""
 
     def pause(self, seconds: float) -> None:
-        """Waits; ends the call if the simulator stops meanwhile."""
+        """Waits; ends the call if the simulator stops in the meantime."""
 
 
 def _is_whole(value: object) -> bool:
@@ -125,7 +76,7 @@ def _is_header_text(value: object) -> bool:
     return isinstance(value, str) and value.isprintable() and all(ord(letter) < 256 for letter in value)
 
 
-# What the parameters of faults may be, by their annotations.
+# The values that a parameter takes, by its annotation.
 _TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "bool": ("true or false", lambda value: isinstance(value, bool)),
     "int": ("a whole number", _is_whole),
@@ -155,7 +106,7 @@ _TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
-    """A kind of fault; raises ``ValueError`` for a parameter that makes no sense."""
+    """A kind of fault; raises ``ValueError`` for an invalid parameter."""
 
     operations: ClassVar[Sequence[str]] = OPERATIONS
 
@@ -166,8 +117,8 @@ class Fault:
             if not fits(value):
                 raise ValueError(f"{field.name} is {words}, not {value!r}.")
 
-    def play(self, exchange: Exchange) -> None:
-        """Does to an exchange what the fault is about."""
+    def inject(self, exchange: Exchange) -> None:
+        """Does to an exchange what the kind is about."""
         raise NotImplementedError
 
 
@@ -183,35 +134,35 @@ class _Status(Fault):
     headers: Mapping[HeaderText, HeaderText] = dataclasses.field(default_factory=dict)
     applied: bool = False
 
-    def play(self, exchange: Exchange) -> None:
+    def inject(self, exchange: Exchange) -> None:
         if self.applied:
-            exchange.handle()
-        exchange.send(_answer(self.status, self.body, self.headers))
+            exchange.apply()
+        exchange.send(make_response(self.status, self.body, self.headers))
 
 
 @dataclasses.dataclass(frozen=True)
 class _RateLimited(Fault):
-    """429 with whatever headers: ``X-RateLimit-Reset`` or ``Retry-After`` of any value, or none."""
+    """429 with these headers."""
 
     headers: Mapping[HeaderText, HeaderText] = dataclasses.field(default_factory=lambda: {"X-RateLimit-Reset": "1"})
     body: str = "envelope"
 
-    def play(self, exchange: Exchange) -> None:
-        exchange.send(_answer(429, self.body, self.headers))
+    def inject(self, exchange: Exchange) -> None:
+        exchange.send(make_response(429, self.body, self.headers))
 
 
 @dataclasses.dataclass(frozen=True)
 class _Redirect(Fault):
-    """A redirect, to another place of the simulator unless ``location`` says otherwise."""
+    """A redirect, by default to another path of the simulator."""
 
     location: HeaderText = "/elsewhere"
     status: HttpStatus = 302
     applied: bool = False
 
-    def play(self, exchange: Exchange) -> None:
+    def inject(self, exchange: Exchange) -> None:
         if self.applied:
-            exchange.handle()
-        exchange.send(_answer(self.status, "html", {"Location": self.location}))
+            exchange.apply()
+        exchange.send(make_response(self.status, "html", {"Location": self.location}))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -220,22 +171,22 @@ class _NoContent(Fault):
 
     applied: bool = False
 
-    def play(self, exchange: Exchange) -> None:
+    def inject(self, exchange: Exchange) -> None:
         if self.applied:
-            exchange.handle()
-        exchange.send(Answer(204, b"", {}))
+            exchange.apply()
+        exchange.send(Response(204, b"", {}))
 
 
 @dataclasses.dataclass(frozen=True)
 class _Disconnect(Fault):
-    """No answer: the connection ends, by RST with ``reset``, else by FIN."""
+    """No response: the connection ends, by RST with ``reset``, otherwise by FIN."""
 
     applied: bool = False
     reset: bool = False
 
-    def play(self, exchange: Exchange) -> None:
+    def inject(self, exchange: Exchange) -> None:
         if self.applied:
-            exchange.handle()
+            exchange.apply()
         exchange.close(reset=self.reset)
 
 
@@ -246,10 +197,10 @@ class _Cut(Fault):
     applied: bool = False
     reset: bool = False
 
-    def play(self, exchange: Exchange) -> None:
-        answer = _true_answer(exchange, self.applied)
-        exchange.start(answer)
-        exchange.send_bytes(answer.body[: len(answer.body) // 2])
+    def inject(self, exchange: Exchange) -> None:
+        response = _right_response(exchange, self.applied)
+        exchange.start(response)
+        exchange.send_bytes(response.body[: len(response.body) // 2])
         exchange.close(reset=self.reset)
 
 
@@ -259,71 +210,71 @@ class _CutHeaders(Fault):
 
     applied: bool = False
 
-    def play(self, exchange: Exchange) -> None:
-        head = _true_answer(exchange, self.applied).head(close=True)
+    def inject(self, exchange: Exchange) -> None:
+        head = _right_response(exchange, self.applied).head(close=True)
         exchange.send_bytes(head[: len(head) // 2])
         exchange.close(reset=False)
 
 
 @dataclasses.dataclass(frozen=True)
 class _CutJson(Fault):
-    """A complete answer whose JSON ends in the middle."""
+    """A complete response whose JSON ends in the middle."""
 
     applied: bool = False
 
-    def play(self, exchange: Exchange) -> None:
-        answer = _true_answer(exchange, self.applied)
-        exchange.send(dataclasses.replace(answer, body=answer.body[: len(answer.body) // 2]))
+    def inject(self, exchange: Exchange) -> None:
+        response = _right_response(exchange, self.applied)
+        exchange.send(dataclasses.replace(response, body=response.body[: len(response.body) // 2]))
 
 
 @dataclasses.dataclass(frozen=True)
 class _Delay(Fault):
-    """The right answer, late: the call is carried out first, then ``seconds`` pass."""
+    """The right response, ``seconds`` after the call was applied."""
 
     seconds: float = 1.0
 
-    def play(self, exchange: Exchange) -> None:
-        answer = exchange.handle()
+    def inject(self, exchange: Exchange) -> None:
+        response = exchange.apply()
         exchange.pause(self.seconds)
-        exchange.send(answer)
+        exchange.send(response)
 
 
 @dataclasses.dataclass(frozen=True)
 class _DripHeaders(Fault):
-    """The right answer, its headers one byte every ``interval`` seconds."""
+    """The right response, its headers one byte every ``interval`` seconds."""
 
     interval: float = 0.1
 
-    def play(self, exchange: Exchange) -> None:
-        answer = exchange.handle()
-        exchange.start(answer, interval=self.interval)
-        exchange.send_bytes(answer.body)
+    def inject(self, exchange: Exchange) -> None:
+        response = exchange.apply()
+        exchange.start(response, interval=self.interval)
+        exchange.send_bytes(response.body)
 
 
 @dataclasses.dataclass(frozen=True)
 class _DripBody(Fault):
-    """The right answer, its body one byte every ``interval`` seconds."""
+    """The right response, its body one byte every ``interval`` seconds."""
 
     interval: float = 0.1
 
-    def play(self, exchange: Exchange) -> None:
-        answer = exchange.handle()
-        exchange.start(answer)
-        exchange.send_bytes(answer.body, interval=self.interval)
+    def inject(self, exchange: Exchange) -> None:
+        response = exchange.apply()
+        exchange.start(response)
+        exchange.send_bytes(response.body, interval=self.interval)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Interim(Fault):
-    """One interim answer, ``100 Continue``, after another every ``interval`` seconds, and no other."""
+    """One interim response, ``100 Continue``, after another every ``interval`` seconds, and no other."""
 
     interval: float = 0.01
     applied: bool = False
 
-    def play(self, exchange: Exchange) -> None:
+    def inject(self, exchange: Exchange) -> None:
         if self.applied:
-            exchange.handle()
+            exchange.apply()
         while True:
-            exchange.send_bytes(Answer(100, b"", {}).head())
+            exchange.send_bytes(Response(100, b"", {}).head())
             exchange.pause(self.interval)
 
 
@@ -331,7 +282,7 @@ class _Interim(Fault):
 class _Endless(Fault):
     """A body without end, until the client closes: ``chunked``, or of an enormous ``length``.
 
-    ``rate`` is bytes a second, about.
+    ``rate`` is in bytes a second, roughly.
     """
 
     framing: str = "chunked"
@@ -345,16 +296,16 @@ class _Endless(Fault):
         if not self.rate:
             raise ValueError("rate is a number of bytes a second, not 0.")
 
-    def play(self, exchange: Exchange) -> None:
+    def inject(self, exchange: Exchange) -> None:
         if self.applied:
-            exchange.handle()
+            exchange.apply()
         first, block = b'{"status": 200, "result": [{"email": "', b"a" * min(65_536, self.rate)
         seconds = len(block) / self.rate
         headers = {"Content-Type": JSON}
         if self.framing == "chunked":
             headers["Transfer-Encoding"] = "chunked"
             first, block = (b"%x\r\n%s\r\n" % (len(data), data) for data in (first, block))
-        exchange.start(Answer(200, b"", headers), length=10**15)
+        exchange.start(Response(200, b"", headers), length=10**15)
         exchange.send_bytes(first)
         while True:
             exchange.send_bytes(block)
@@ -374,10 +325,10 @@ class _Body(Fault):
         if isinstance(self.content, str) and self.content not in BODIES:
             raise ValueError(f"content is one of {', '.join(BODIES)}, not {self.content!r}.")
 
-    def play(self, exchange: Exchange) -> None:
-        true = _true_answer(exchange, self.applied)
+    def inject(self, exchange: Exchange) -> None:
+        true = _right_response(exchange, self.applied)
         content = BODIES[self.content] if isinstance(self.content, str) else self.content
-        exchange.send(Answer(self.status, _mistyped(true.body) if content is None else content))
+        exchange.send(Response(self.status, mistyped(true.body) if content is None else content))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -408,26 +359,26 @@ class _OddRecords(Fault):
         },
     )
 
-    def play(self, exchange: Exchange) -> None:
-        answer = exchange.handle()
-        body = json.loads(answer.body)
+    def inject(self, exchange: Exchange) -> None:
+        response = exchange.apply()
+        body = json.loads(response.body)
         good = body.get("result", [])
         mixed = [item for pair in zip(self.records, good, strict=False) for item in pair]
         mixed += [*self.records[len(good) :], *good[len(self.records) :]]
-        exchange.send(dataclasses.replace(answer, body=json.dumps({**body, "result": mixed}).encode()))
+        exchange.send(dataclasses.replace(response, body=json.dumps({**body, "result": mixed}).encode()))
 
 
 @dataclasses.dataclass(frozen=True)
 class _Late(Fault):
-    """A write that is carried out only after ``seconds``, or after so many lists of invitations.
+    """A write that is applied only after ``seconds``, or after ``reads`` lists of invitations or of members.
 
-    The rules are those of that later moment. ``answer`` is a status, or ``lost`` for none.
+    It is subject to the rules at that time. ``response`` is a status, or ``lost`` for none.
     """
 
     operations = WRITES
     seconds: float | None = None
     reads: int | None = None
-    answer: str | HttpStatus = "lost"
+    response: str | HttpStatus = "lost"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -435,20 +386,20 @@ class _Late(Fault):
             raise ValueError("A late write takes exactly one of seconds and reads.")
         if self.reads == 0:
             raise ValueError("reads is a number of lists, at least 1, not 0.")
-        if isinstance(self.answer, str) and self.answer != "lost":
-            raise ValueError(f"answer is lost or a status, not {self.answer!r}.")
+        if isinstance(self.response, str) and self.response != "lost":
+            raise ValueError(f"response is lost or a status, not {self.response!r}.")
 
-    def play(self, exchange: Exchange) -> None:
-        exchange.handle_later(seconds=self.seconds, reads=self.reads)
-        if isinstance(self.answer, int):
-            exchange.send(_answer(self.answer, "html", {}))
+    def inject(self, exchange: Exchange) -> None:
+        exchange.apply_later(seconds=self.seconds, reads=self.reads)
+        if isinstance(self.response, int):
+            exchange.send(make_response(self.response, "html", {}))
         else:
             exchange.close(reset=False)
 
 
 @dataclasses.dataclass(frozen=True)
 class Race(Fault):
-    """Somebody else acts at this very call, ``before`` or ``after`` it is carried out.
+    """Somebody else acts at this call, ``before`` or ``after`` it is applied.
 
     ``action`` is a key of ``ACTIONS``; ``email`` is by default the person whom the call is about.
     An action that the rules reject does not happen.
@@ -469,7 +420,7 @@ class Race(Fault):
         if self.moment not in ("before", "after"):
             raise ValueError(f"moment is before or after, not {self.moment!r}.")
 
-    def play(self, exchange: Exchange) -> None:
+    def inject(self, exchange: Exchange) -> None:
         """Does what somebody else does."""
         email = self.email or exchange.person()
         if email is not None:
@@ -528,7 +479,7 @@ KINDS: dict[str, type[Fault]] = {
 
 @dataclasses.dataclass
 class Order:
-    """A fault as it was ordered, and how often it is still to fire."""
+    """A fault as it was ordered, and how often it has still to fire."""
 
     kind: str
     operation: str | None
@@ -537,7 +488,7 @@ class Order:
     fault: Fault
 
     def matches(self, operation: str | None) -> bool:
-        """Whether it concerns a call."""
+        """Whether it is for a call."""
         if self.operation is not None:
             return self.operation == operation
         return self.fault.operations is OPERATIONS or operation in self.fault.operations
@@ -553,14 +504,14 @@ class Order:
 
 
 class Faults:
-    """The faults ordered and not yet used up. Safe to be used by several threads."""
+    """The faults that have still to fire. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._orders: list[Order] = []
 
     def forget(self) -> None:
-        """Takes all orders back."""
+        """Cancels all faults."""
         with self._lock:
             self._orders.clear()
 
@@ -572,7 +523,7 @@ class Faults:
         skip: int = 0,
         **parameters: object,
     ) -> None:
-        """Orders a fault; ``ValueError``, with a sentence, for one that cannot be."""
+        """Orders a fault; ``ValueError``, with a sentence, for an invalid one."""
         if not isinstance(kind, str) or kind not in KINDS:
             raise ValueError(f"There is no fault {kind!r}; the kinds are {', '.join(KINDS)}.")
         kind_class = KINDS[kind]
@@ -591,7 +542,7 @@ class Faults:
             self._orders.append(Order(kind, operation, times, skip, kind_class(**parameters)))
 
     def due(self, operation: str | None) -> tuple[list[Race], Fault | None]:
-        """What happens at a call: the races, and the fault of the answer."""
+        """What happens at a call: its races, and its fault."""
         with self._lock:
             matching = [order for order in self._orders if order.matches(operation)]
             races = [o for o in matching if isinstance(o.fault, Race)]
@@ -602,7 +553,7 @@ class Faults:
             return due_races, fault
 
     def waiting(self) -> list[dict[str, Any]]:
-        """The faults that are still to fire."""
+        """The faults that have still to fire."""
         with self._lock:
             return [
                 {
@@ -615,68 +566,10 @@ class Faults:
             ]
 
 
-_HTML = b"<html><head><title>Something went wrong</title></head><body><h1>Sorry</h1></body></html>"
-_DEPTH = 100_000
-
-# None: made of the true answer.
-BODIES: dict[str, bytes | None] = {
-    "html": _HTML,
-    "empty": b"",
-    "blank": b" \r\n",
-    "null": b"null",
-    "true": b"true",
-    "number": b"42",
-    "string": b'"text"',
-    "list": b"[]",
-    "object": b"{}",
-    "not_json": b"{'status': 200}",
-    "nan": b'{"status": NaN, "result": Infinity}',
-    "huge_number": b'{"status": 200, "result": ' + b"9" * 10_000 + b"}",
-    "invalid_utf8": b'{"status": 200, "result": "\xff\xfe\xc3"}',
-    "utf16": '{"status": 200, "result": []}'.encode("utf-16"),
-    "bom": b'\xef\xbb\xbf{"status": 200, "result": []}',
-    "lone_surrogate": b'{"status": 200, "result": {"id": "\\ud800", "email": "\\udfff@example.com"}}',
-    "deep": b"[" * _DEPTH + b"]" * _DEPTH,
-    "deep_result": b'{"status": 200, "result": ' + b"[" * _DEPTH + b"]" * _DEPTH + b"}",
-    "no_result": envelope(200),
-    "result_null": envelope(200, result="null"),
-    "result_number": envelope(200, result="42"),
-    "result_string": envelope(200, result='"text"'),
-    "result_list": envelope(200, result="[]"),
-    "result_object": envelope(200, result="{}"),
-    "result_odd_list": envelope(200, result='[null, 7, "text", [], {}]'),
-    "error_object": b'{"status": 200, "error": {"message": ["odd"]}, "requestId": 7}',
-    "mistyped": None,
-}
-
-
-def _answer(status: int, body: str, headers: Mapping[str, str]) -> Answer:
-    if body == "envelope":
-        phrase = _phrase(status)
-        return Answer(status, envelope(status, error=phrase), {"Content-Type": JSON, **headers})
-    if body == "empty":
-        return Answer(status, b"", headers)
-    if body == "html":
-        return Answer(status, _HTML, {"Content-Type": "text/html", **headers})
-    if body == "json":
-        return Answer(status, json.dumps({"message": _phrase(status)}).encode(), {"Content-Type": JSON, **headers})
-    return Answer(status, body.encode(), {"Content-Type": "text/plain; charset=utf-8", **headers})
-
-
-def _true_answer(exchange: Exchange, applied: bool) -> Answer:
-    """What the API answers, or, if the call must not arrive, a look-alike of a success."""
+def _right_response(exchange: Exchange, applied: bool) -> Response:
+    """The response of the API or, for a write that must not arrive, an imitation of its success."""
     if applied or exchange.operation not in WRITES:
-        return exchange.handle()
+        return exchange.apply()
     made_up = str(uuid.uuid4())
     record = json.dumps({"id": made_up, "userId": made_up, "email": "somebody@example.com"})
-    return Answer(200, envelope(200, result=record))
-
-
-def _mistyped(body: bytes) -> bytes:
-    """An answer's body with every field of its records of another type."""
-    fields = json.loads(body)
-    result = fields.get("result")
-    records = result if isinstance(result, list) else [result or {"id": "", "email": ""}]
-    odd = [{name: [7] if isinstance(v, str) else "text" for name, v in r.items()} for r in records]
-    fields["result"] = odd if isinstance(result, list) else odd[0]
-    return json.dumps(fields).encode()
+    return Response(200, envelope(200, result=record))

@@ -20,7 +20,7 @@ def is_timestamp(text):
 
 
 class Api:
-    """Calls the API, and holds every answer against the simulator's own description of it."""
+    """Calls the API, and checks every response against the simulator's OpenAPI description."""
 
     def __init__(self, simulator):
         self.simulator = simulator
@@ -40,7 +40,7 @@ class Api:
         self.session.close()
 
     def validate(self, response, operation):
-        """The answer's body, which must be as described."""
+        """The body of a response, which must be as described."""
         failure = {"$ref": "#/components/schemas/Failure"}
         schema = self.schemas[operation] if response.status_code == 200 else failure
         body = response.json()
@@ -52,7 +52,7 @@ class Api:
         return body
 
     def raw(self, method, path="", **arguments):
-        """The answer to a call below the organization, as it is."""
+        """The response to a call below the organization, unchecked."""
         url = f"{self.simulator.url}/v1/organizations/{self.simulator.organization_id}{path}"
         arguments.setdefault("timeout", 5)
         return self.session.request(method, url, allow_redirects=False, **arguments)

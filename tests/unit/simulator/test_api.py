@@ -11,7 +11,7 @@ import requests
 from simulator import Simulator
 
 
-def test_the_life_of_an_invitation(api, simulator):
+def test_invitation_is_created_listed_got_and_deleted(api, simulator):
     assert api.list() == []
     created = api.create("Ann.Smith@Example.com", role="admin")
     assert created["email"] == "ann.smith@example.com"
@@ -29,7 +29,7 @@ def test_the_life_of_an_invitation(api, simulator):
     assert api.delete(created["id"], 404) == f"NOT_FOUND: {created['id']}"
 
 
-def test_accepting_makes_a_member(api, simulator):
+def test_accepted_invitation_becomes_a_member(api, simulator):
     api.create("ann@example.com", assignedRoleIds=[api.role_id("Billing")])
     accepted = simulator.accept("ANN@example.com")
     assert api.list() == []
@@ -38,7 +38,7 @@ def test_accepting_makes_a_member(api, simulator):
     assert [role["roleName"] for role in accepted["assignedRoles"]] == ["Billing"]
 
 
-def test_only_the_living_can_be_accepted(simulator):
+def test_expired_or_missing_invitation_cannot_be_accepted(simulator):
     with pytest.raises(LookupError, match="ann@example"):
         simulator.accept("ann@example.com")
     simulator.invite("ann@example.com", expired=True)
@@ -46,7 +46,7 @@ def test_only_the_living_can_be_accepted(simulator):
         simulator.accept("ann@example.com")
 
 
-def test_expiring_keeps_the_lifetime(api, simulator):
+def test_expire_keeps_the_lifetime_of_an_invitation(api, simulator):
     before = api.create("ann@example.com")
     after = simulator.expire("ann@example.com")
     assert api.list() == [after]
@@ -68,7 +68,7 @@ def test_expiring_keeps_the_lifetime(api, simulator):
         ({"expired": True, "created_ago": 10}, -10, -1),
     ],
 )
-def test_setting_up_an_invitation_in_time(simulator, arguments, created, expires):
+def test_invitation_is_set_up_with_its_times(simulator, arguments, created, expires):
     invitation = simulator.invite("ann@example.com", **arguments)
     now = datetime.now(timezone.utc)
     for key, seconds in (("createdAt", created), ("expireAt", expires)):
@@ -76,7 +76,7 @@ def test_setting_up_an_invitation_in_time(simulator, arguments, created, expires
         assert moment - now == pytest.approx(timedelta(seconds=seconds), abs=timedelta(seconds=2))
 
 
-def test_each_creation_sends_one_email(api, simulator):
+def test_each_created_invitation_sends_one_email(api, simulator):
     simulator.invite("zoe@example.com")
     assert simulator.emails == []
     first = api.create("Ann@example.com", role="admin")
@@ -88,23 +88,23 @@ def test_each_creation_sends_one_email(api, simulator):
     ]
 
 
-def test_roles(api, simulator):
+def test_roles_are_listed_and_assigned_by_id(api, simulator):
     assert {r["name"] for r in api.roles()} == {"Admin", "Billing", "Member", "Org API reader", "Developer"}
     assert {r["type"] for r in api.roles()} == {"system"}
     one, other = simulator.add_role("auditor"), simulator.add_role("Auditor")
-    twin = simulator.add_role("auditor")
-    assert api.roles()[5:] == [one, other, twin]
+    same_name = simulator.add_role("auditor")
+    assert api.roles()[5:] == [one, other, same_name]
     assert len({role["id"] for role in api.roles()}) == 8
-    created = api.create("ann@example.com", assignedRoleIds=[twin["id"].upper(), other["id"], twin["id"]])
+    created = api.create("ann@example.com", assignedRoleIds=[same_name["id"].upper(), other["id"], same_name["id"]])
     assert created["role"] == "developer"
     assert created["assignedRoles"] == [
-        {"roleId": twin["id"], "roleName": "auditor", "roleType": "custom"},
+        {"roleId": same_name["id"], "roleName": "auditor", "roleType": "custom"},
         {"roleId": other["id"], "roleName": "Auditor", "roleType": "custom"},
     ]
     assert api.create("bob@example.com", assignedRoleIds=[api.role_id("Admin")])["role"] == "admin"
 
 
-def test_the_organization(api, simulator):
+def test_key_lists_its_own_organization(api, simulator):
     response = api.session.get(f"{simulator.url}/v1/organizations", timeout=5)
     (organization,) = api.validate(response, "list_organizations")["result"]
     assert organization["id"] == simulator.organization_id
@@ -144,16 +144,16 @@ def test_the_organization(api, simulator):
         (b'{"email": "ann@example.com", "role": "admin", "assignedRoleIds": ["Admin"]}', "Only one"),
     ],
 )
-def test_bad_bodies(api, simulator, body, words):
+def test_invitation_with_an_invalid_body_is_rejected(api, simulator, body, words):
     assert words in api.call("POST", "/invitations", "create_invitation", 400, data=body)
     assert simulator.invitations == []
 
 
-def test_fields_that_nobody_knows_are_ignored(api):
+def test_unknown_fields_of_a_body_are_ignored(api):
     assert api.create("ann@example.com", role="admin", color="red")["role"] == "admin"
 
 
-def test_the_content_type_does_not_matter(api):
+def test_content_type_of_a_request_is_ignored(api):
     for number, kind in enumerate(("text/plain", "application/json; charset=utf-16", "nonsense", "")):
         body = f'{{"email": "person{number}@example.com", "role": "admin"}}'
         headers = {"Content-Type": kind}
@@ -161,7 +161,7 @@ def test_the_content_type_does_not_matter(api):
 
 
 @pytest.mark.parametrize("wrong", ["1", "not-a-uuid", "{}", "0" * 36, "%00", "%ff", "\N{SNOWMAN}"])
-def test_ids_must_be_uuids(api, simulator, wrong):
+def test_id_in_a_path_must_be_a_uuid(api, simulator, wrong):
     assert "Invalid invitation id" in api.get(wrong, 400)
     assert "Invalid invitation id" in api.delete(wrong, 400)
     url = f"{simulator.url}/v1/organizations/{wrong}/invitations"
@@ -177,7 +177,7 @@ def test_another_organization_is_not_found(api, simulator):
         assert response.status_code == 404
 
 
-def test_the_organization_id_may_be_upper_case(api, simulator):
+def test_organization_id_may_be_upper_case(api, simulator):
     url = f"{simulator.url}/v1/organizations/{simulator.organization_id.upper()}/invitations"
     assert api.session.get(url, timeout=5).status_code == 200
 
@@ -186,14 +186,14 @@ def test_the_organization_id_may_be_upper_case(api, simulator):
     "path",
     ["", "/", "/v1", "/v1/", "/v1/nothing", "/v1/organizations/", "/v1//organizations", "/v2/organizations", "/x"],
 )
-def test_unknown_paths(api, simulator, path):
+def test_unknown_path_is_404_in_json(api, simulator, path):
     response = api.session.get(simulator.url + path, timeout=5, allow_redirects=False)
     assert response.status_code == 404
     api.validate(response, "list_organizations")
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "OPTIONS", "TRACE", "BREW"])
-def test_wrong_methods(api, method):
+def test_wrong_method_is_405_and_names_the_allowed_ones(api, method):
     response = api.raw(method, "/invitations")
     assert response.status_code == 405
     assert {"GET", "POST"} <= set(response.headers["Allow"].split(", "))
@@ -201,7 +201,7 @@ def test_wrong_methods(api, method):
     assert api.list() == []
 
 
-def test_head_has_no_body_and_leaves_the_connection_usable(api, simulator):
+def test_response_to_head_has_no_body_and_keeps_the_connection(api, simulator):
     response = api.raw("HEAD", "/invitations")
     assert (response.status_code, response.content) == (200, b"")
     assert api.list() == []
@@ -220,7 +220,7 @@ def test_head_has_no_body_and_leaves_the_connection_usable(api, simulator):
         "Bearer token",
     ],
 )
-def test_wrong_credentials(simulator, authorization):
+def test_wrong_credentials_are_401_on_every_path(simulator, authorization):
     headers = {} if authorization is None else {"Authorization": authorization.encode("latin-1")}
     for path in ("/v1/organizations", "/v1/nothing"):
         request = requests.Request("GET", simulator.url + path, headers=headers).prepare()
@@ -230,7 +230,7 @@ def test_wrong_credentials(simulator, authorization):
         assert response.json()["error"].startswith("UNAUTHORIZED")
 
 
-def test_one_connection_serves_all_calls(api, simulator):
+def test_connection_is_kept_after_rejections_and_bodies(api, simulator):
     created = api.create("ann@example.com")
     api.create("ann@example.com", 409)
     api.call("POST", "/invitations", "create_invitation", 400, data=b"{")
@@ -240,7 +240,7 @@ def test_one_connection_serves_all_calls(api, simulator):
     assert len({request["connection"] for request in simulator.requests}) == 1
 
 
-def test_requests_are_logged_in_order(api, simulator):
+def test_requests_are_logged_with_operation_and_status(api, simulator):
     created = api.create("ann@example.com")
     api.raw("PUT", "/roles")
     api.session.get(f"{simulator.url}/elsewhere", timeout=5)
@@ -278,7 +278,7 @@ def test_reset_forgets_everything(api, simulator):
     assert simulator.state["settings"]["list_expired"] is True
 
 
-def test_reset_goes_back_to_the_settings_of_the_beginning():
+def test_reset_restores_the_settings_of_the_start():
     with Simulator(rate_limit="0", stale_reads=2) as simulator:
         simulator.configure(rate_limit="1/1", list_expired=False)
         simulator.reset(stale_reads=1)
@@ -286,7 +286,7 @@ def test_reset_goes_back_to_the_settings_of_the_beginning():
     assert [settings[name] for name in ("rate_limit", "stale_reads", "list_expired")] == ["0", 1, True]
 
 
-def test_twenty_thousand_people_are_listed_quickly(api, simulator):
+def test_twenty_thousand_invitations_are_listed_within_a_second(api, simulator):
     simulator.seed(20_000)
     api.raw("GET", "/invitations")
     response = api.raw("GET", "/invitations", timeout=2)

@@ -12,18 +12,25 @@ from hypothesis import strategies as st
 from simulator.faults import KINDS
 
 
+@pytest.fixture(scope="module")
+def session():
+    with requests.Session() as session:
+        session.trust_env = False
+        yield session
+
+
 @pytest.fixture
-def control(simulator):
+def control(simulator, session):
     def post(path, body=None, status=200):
         data = body if isinstance(body, bytes) else json.dumps({} if body is None else body)
-        response = requests.post(f"{simulator.url}/control/{path}", data=data, timeout=5)
+        response = session.post(f"{simulator.url}/control/{path}", data=data, timeout=5)
         assert response.status_code == status, response.text
         return response.json()
 
     return post
 
 
-def test_the_control_path_sets_things_up(control, simulator):
+def test_control_path_offers_the_methods_of_the_simulator(control, simulator):
     ann = control("invite", {"email": "ann@example.com", "role_names": ["Billing"], "expires_in": 60})
     assert simulator.invitations == [ann]
     assert control("expire", {"email": "ann@example.com"})["id"] == ann["id"]
@@ -82,7 +89,7 @@ def test_the_control_path_sets_things_up(control, simulator):
         ("faults", {"kind": "race", "action": "invite", "role": "king"}, 400, "role"),
     ],
 )
-def test_the_control_path_rejects_with_a_sentence(control, simulator, path, body, status, words):
+def test_control_path_rejects_invalid_fields_with_a_sentence(control, simulator, path, body, status, words):
     before = simulator.state
     sentence = control(path, body, status)["error"]
     assert words in sentence
@@ -90,7 +97,7 @@ def test_the_control_path_rejects_with_a_sentence(control, simulator, path, body
     assert simulator.state == before
 
 
-def test_unknown_control_paths_and_methods(simulator):
+def test_unknown_control_path_or_method_is_not_logged(simulator):
     assert requests.get(f"{simulator.url}/control/nothing", timeout=5).json()["status"] == 404
     assert requests.get(f"{simulator.url}/control/reset", timeout=5).json()["status"] == 405
     assert simulator.requests == []
@@ -103,7 +110,7 @@ VALUES = st.recursive(
 )
 FIELDS = [
     *("email", "role", "role_names", "expired", "created_ago", "expires_in", "name", "type"),
-    *("kind", "operation", "times", "skip", "seconds", "reads", "answer", "status", "body", "headers", "records"),
+    *("kind", "operation", "times", "skip", "seconds", "reads", "response", "status", "body", "headers", "records"),
     *("list_expired", "rate_limit", "stale_reads", "read_lag", "invitation_lifetime"),
 ]
 
@@ -114,14 +121,14 @@ FIELDS = [
     email=st.booleans(),
     kind=st.none() | st.sampled_from(list(KINDS)),
 )
-def test_whatever_the_control_path_is_asked_it_answers(simulator, path, body, email, kind):
+def test_control_path_responds_in_json_to_random_fields(simulator, session, path, body, email, kind):
     if email:
         body["email"] = "ann@example.com"
     if kind:
         body["kind"] = kind
-    response = requests.post(f"{simulator.url}/control/{path}", data=json.dumps(body), timeout=5)
+    response = session.post(f"{simulator.url}/control/{path}", data=json.dumps(body), timeout=5)
     assert response.status_code in (200, 400, 404)
     assert response.status_code == 200 or response.json()["error"].endswith(".")
-    assert requests.get(f"{simulator.url}/control/state", timeout=5).status_code == 200
+    assert session.get(f"{simulator.url}/control/state", timeout=5).status_code == 200
     for fault in simulator.waiting_faults:
         assert fault["kind"] in KINDS

@@ -20,21 +20,21 @@ def create(api):
     return api.raw("POST", "/invitations", json=NEW)
 
 
-def test_a_fault_fires_as_often_as_ordered(api, simulator):
+def test_fault_fires_as_often_as_ordered(api, simulator):
     simulator.order_fault("status", status=500, operation="list_invitations", times=2, skip=1)
     statuses = [api.raw("GET", "/invitations").status_code for _time in range(4)]
     assert statuses == [200, 500, 500, 200]
     assert simulator.waiting_faults == []
 
 
-def test_a_fault_for_ever(api, simulator):
+def test_fault_without_an_end_fires_at_every_call_of_the_api(api, simulator):
     simulator.order_fault("status", times=None)
     assert [api.raw("GET", path).status_code for path in ("/members", "/roles", "/nothing")] == [503] * 3
     assert simulator.waiting_faults == [{"kind": "status", "operation": None, "times": None, "skip": 0}]
     assert requests.get(f"{simulator.url}/control/state", timeout=5).status_code == 200
 
 
-def test_faults_fire_in_the_order_ordered(api, simulator):
+def test_faults_fire_oldest_first(api, simulator):
     simulator.order_fault("status", status=500, operation="list_members", skip=1)
     simulator.order_fault("status", status=502)
     simulator.order_fault("status", status=503)
@@ -44,7 +44,7 @@ def test_faults_fire_in_the_order_ordered(api, simulator):
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_every_operation_can_fail(api, simulator, operation):
+def test_fault_of_an_operation_leaves_the_others_alone(api, simulator, operation):
     invitation = simulator.invite("bob@example.com")
     simulator.order_fault("status", status=599, operation=operation)
     one = f"/invitations/{invitation['id']}"
@@ -73,15 +73,15 @@ def test_every_operation_can_fail(api, simulator, operation):
 @pytest.mark.parametrize(
     "kind", ["status", "redirect", "no_content", "disconnect", "cut", "cut_headers", "cut_json", "body"]
 )
-def test_applied_or_not(api, simulator, kind, applied):
+def test_faulty_creation_is_applied_or_not(api, simulator, kind, applied):
     simulator.order_fault(kind, operation="create_invitation", applied=applied)
     try:
-        answered = create(api).status_code
+        status = create(api).status_code
     except requests.RequestException:
-        answered = None
+        status = None
     assert len(simulator.invitations) == len(simulator.emails) == int(applied)
     if kind not in ("cut", "cut_headers"):
-        assert simulator.requests[-1]["status"] == answered
+        assert simulator.requests[-1]["status"] == status
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_applied_or_not(api, simulator, kind, applied):
         ("some words", "text/plain; charset=utf-8", b"some words"),
     ],
 )
-def test_status(api, simulator, body, kind, content):
+def test_status_has_its_body_and_headers(api, simulator, body, kind, content):
     simulator.order_fault("status", status=502, body=body, headers={"Retry-After": "7"})
     response = api.raw("GET", "/invitations")
     assert (response.status_code, response.reason) == (502, "Bad Gateway")
@@ -111,14 +111,14 @@ def test_status_of_a_gateway_has_its_phrase(api, simulator, status):
     assert len(simulator.invitations) == 1
 
 
-def test_status_with_an_envelope(api, simulator):
+def test_status_in_an_envelope_is_described(api, simulator):
     simulator.order_fault("status", status=424, body="envelope")
     body = api.validate(api.raw("GET", "/invitations"), "list_invitations")
     assert body["error"] == "Failed Dependency"
 
 
 @pytest.mark.parametrize("reset", [False, True])
-def test_disconnect(api, simulator, reset):
+def test_disconnect_ends_the_connection_without_a_response(api, simulator, reset):
     simulator.order_fault("disconnect", reset=reset)
     with socket.create_connection(("127.0.0.1", int(simulator.url.rpartition(":")[2])), timeout=5) as connection:
         connection.sendall(b"GET /v1/organizations HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -132,14 +132,14 @@ def test_disconnect(api, simulator, reset):
 
 
 @pytest.mark.parametrize("reset", [False, True])
-def test_cut(api, simulator, reset):
+def test_cut_ends_in_the_middle_of_the_body(api, simulator, reset):
     simulator.seed(100)
     simulator.order_fault("cut", reset=reset)
     with pytest.raises((requests.exceptions.ChunkedEncodingError, requests.ConnectionError)):
         api.raw("GET", "/invitations")
 
 
-def test_cut_headers(api, simulator):
+def test_cut_headers_ends_in_the_middle_of_the_headers(api, simulator):
     simulator.order_fault("cut_headers")
     response = api.raw("GET", "/roles")
     assert response.status_code == 200
@@ -147,7 +147,7 @@ def test_cut_headers(api, simulator):
     assert "Content-Length" not in response.headers
 
 
-def test_cut_json(api, simulator):
+def test_cut_json_is_a_complete_response_with_half_its_json(api, simulator):
     simulator.order_fault("cut_json")
     response = api.raw("GET", "/roles")
     assert int(response.headers["Content-Length"]) == len(response.content)
@@ -156,7 +156,7 @@ def test_cut_json(api, simulator):
     assert api.list() == []
 
 
-def test_delay(api, simulator):
+def test_delay_applies_the_call_before_it_waits(api, simulator):
     simulator.order_fault("delay", seconds=0.8)
     with pytest.raises(requests.exceptions.ReadTimeout):
         api.raw("POST", "/invitations", json=NEW, timeout=0.4)
@@ -165,7 +165,7 @@ def test_delay(api, simulator):
     assert len(api.list()) == 1
 
 
-def test_drip_headers(api, simulator):
+def test_drip_headers_sends_headers_byte_by_byte(api, simulator):
     simulator.order_fault("drip_headers", interval=0.001)
     started = time.monotonic()
     assert api.list() == []
@@ -177,7 +177,7 @@ def test_drip_headers(api, simulator):
         assert [len(connection.recv(65_536)) for _time in range(3)] == [1, 1, 1]
 
 
-def test_drip_body(api, simulator):
+def test_drip_body_sends_the_body_byte_by_byte(api, simulator):
     simulator.order_fault("drip_body", interval=0.01)
     with api.raw("GET", "/invitations", stream=True) as response:
         assert response.raw.read(1) == b"{"
@@ -187,7 +187,7 @@ def test_drip_body(api, simulator):
 
 
 @pytest.mark.parametrize("framing", ["chunked", "length"])
-def test_endless(api, simulator, framing):
+def test_endless_sends_a_body_until_the_client_closes(api, simulator, framing):
     simulator.order_fault("endless", framing=framing)
     with api.raw("GET", "/invitations", stream=True) as response:
         content = response.raw.read(5_000_000)
@@ -196,7 +196,7 @@ def test_endless(api, simulator, framing):
     assert api.list() == []
 
 
-def test_interim(simulator):
+def test_interim_sends_100_continue_again_and_again(simulator):
     simulator.order_fault("interim", interval=0.001)
     with socket.create_connection(("127.0.0.1", int(simulator.url.rpartition(":")[2])), timeout=5) as connection:
         connection.sendall(b"GET /v1/organizations HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -205,7 +205,7 @@ def test_interim(simulator):
 
 
 @pytest.mark.parametrize("content", BODIES)
-def test_bodies_are_framed_well_and_keep_the_connection(api, simulator, content):
+def test_wrong_body_has_its_true_length_and_keeps_the_connection(api, simulator, content):
     simulator.order_fault("body", content=content)
     simulator.invite("ann@example.com")
     response = api.raw("GET", "/invitations")
@@ -217,13 +217,13 @@ def test_bodies_are_framed_well_and_keep_the_connection(api, simulator, content)
     assert len({request["connection"] for request in simulator.requests}) == 1
 
 
-def test_a_body_of_bytes_with_a_status(api, simulator):
+def test_body_takes_bytes_and_a_status(api, simulator):
     simulator.order_fault("body", content=b"\x00\x01", status=201)
     response = api.raw("GET", "/invitations")
     assert (response.status_code, response.content) == (201, b"\x00\x01")
 
 
-def test_a_mistyped_body_has_every_field_but_none_right(api, simulator):
+def test_mistyped_body_has_every_field_with_another_type(api, simulator):
     simulator.order_fault("body", content="mistyped", times=3)
     invitation = simulator.invite("ann@example.com")
     (record,) = api.raw("GET", "/invitations").json()["result"]
@@ -235,7 +235,7 @@ def test_a_mistyped_body_has_every_field_but_none_right(api, simulator):
     assert simulator.invitations == []
 
 
-def test_odd_records(api, simulator):
+def test_odd_records_are_among_the_good_ones_of_a_list(api, simulator):
     good = [simulator.invite(f"person{number}@example.com") for number in range(2)]
     simulator.order_fault("odd_records", operation="list_invitations", records=[None, "text", {}])
     assert api.raw("GET", "/invitations").json()["result"] == [None, good[0], "text", good[1], {}]
@@ -247,13 +247,13 @@ def test_odd_records(api, simulator):
     assert len(result) > 5
 
 
-def test_odd_records_on_a_rejected_list(api, simulator):
+def test_odd_records_leave_a_rejected_list_alone(api, simulator):
     simulator.configure(forbidden=True)
     simulator.order_fault("odd_records", records=[7])
     assert api.raw("GET", "/invitations").json()["status"] == 403
 
 
-def test_redirect(api, simulator):
+def test_redirect_has_its_status_and_location(api, simulator):
     simulator.order_fault("redirect", status=307, location="http://127.0.0.1:1/")
     response = api.raw("GET", "/invitations")
     assert (response.status_code, response.headers["Location"]) == (307, "http://127.0.0.1:1/")
@@ -262,7 +262,7 @@ def test_redirect(api, simulator):
     assert simulator.requests[-1]["path"] == "/elsewhere"
 
 
-def test_no_content(api, simulator):
+def test_no_content_is_204_and_keeps_the_connection(api, simulator):
     simulator.order_fault("no_content")
     response = api.raw("GET", "/invitations")
     assert (response.status_code, response.content) == (204, b"")
@@ -281,7 +281,7 @@ def test_no_content(api, simulator):
         {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"},
     ],
 )
-def test_rate_limited(api, simulator, headers):
+def test_rate_limited_is_429_with_its_headers(api, simulator, headers):
     simulator.order_fault("rate_limited", headers=headers)
     response = api.raw("GET", "/invitations")
     api.validate(response, "list_invitations")
@@ -290,7 +290,7 @@ def test_rate_limited(api, simulator, headers):
     assert {name: value for name, value in found.items() if value is not None} == headers
 
 
-def test_late_by_reads(api, simulator):
+def test_late_write_is_applied_after_so_many_lists(api, simulator):
     simulator.order_fault("late", operation="create_invitation", reads=2)
     with pytest.raises(requests.ConnectionError):
         create(api)
@@ -299,9 +299,9 @@ def test_late_by_reads(api, simulator):
     assert len(simulator.emails) == 1
 
 
-def test_late_by_time(api, simulator):
+def test_late_write_is_applied_after_so_many_seconds(api, simulator):
     invitation = simulator.invite("bob@example.com")
-    simulator.order_fault("late", seconds=0.5, answer=504, times=2)
+    simulator.order_fault("late", seconds=0.5, response=504, times=2)
     assert create(api).status_code == 504
     assert api.raw("DELETE", f"/invitations/{invitation['id']}").status_code == 504
     assert api.list() == [invitation]
@@ -309,14 +309,14 @@ def test_late_by_time(api, simulator):
     assert [i["email"] for i in api.list()] == ["ann@example.com"]
 
 
-def test_a_late_write_keeps_the_rules_of_its_moment(api, simulator):
-    simulator.order_fault("late", seconds=0.3, answer=504)
+def test_late_write_is_subject_to_the_rules_when_it_is_applied(api, simulator):
+    simulator.order_fault("late", seconds=0.3, response=504)
     create(api)
     assert create(api).status_code == 200
     time.sleep(0.35)
     assert len(api.list()) == len(simulator.emails) == 1
     simulator.reset(rate_limit="1/60", second_invitation="allow")
-    simulator.order_fault("late", seconds=0.3, answer=504)
+    simulator.order_fault("late", seconds=0.3, response=504)
     create(api)
     assert create(api).status_code == 200
     time.sleep(0.35)
@@ -336,7 +336,7 @@ def test_a_late_write_keeps_the_rules_of_its_moment(api, simulator):
         ("expire", "after", 200, 1, 0, 1),
     ],
 )
-def test_racing_a_creation(api, simulator, action, moment, status, invitations, members, emails):
+def test_race_with_a_creation(api, simulator, action, moment, status, invitations, members, emails):
     simulator.order_fault("race", operation="create_invitation", action=action, moment=moment)
     assert create(api).status_code == status
     state = simulator.state
@@ -344,14 +344,14 @@ def test_racing_a_creation(api, simulator, action, moment, status, invitations, 
 
 
 @pytest.mark.parametrize(("action", "status", "members"), [("delete", 404, 0), ("accept", 404, 1), ("invite", 200, 0)])
-def test_racing_a_deletion(api, simulator, action, status, members):
+def test_race_with_a_deletion(api, simulator, action, status, members):
     invitation = simulator.invite("ann@example.com")
     simulator.order_fault("race", operation="delete_invitation", action=action)
     assert api.raw("DELETE", f"/invitations/{invitation['id']}").status_code == status
     assert (simulator.invitations, len(simulator.members)) == ([], members)
 
 
-def test_races_stand_beside_another_fault(api, simulator):
+def test_races_fire_together_with_another_fault(api, simulator):
     simulator.order_fault("disconnect", operation="create_invitation", applied=True)
     simulator.order_fault("race", action="delete", moment="after")
     simulator.order_fault("race", action="invite", email="bob@example.com", role_names=["Billing"])
@@ -362,21 +362,21 @@ def test_races_stand_beside_another_fault(api, simulator):
     assert invitation["assignedRoles"][0]["roleName"] == "Billing"
 
 
-def test_somebody_acts_also_after_a_call_that_never_arrives(api, simulator):
+def test_race_fires_after_a_call_that_never_arrives(api, simulator):
     simulator.order_fault("status", operation="create_invitation")
     simulator.order_fault("race", action="add_member", moment="after")
     assert create(api).status_code == 503
     assert (simulator.invitations, len(simulator.members)) == ([], 1)
 
 
-def test_a_race_about_nobody(api, simulator):
+def test_race_without_a_person_does_nothing(api, simulator):
     simulator.order_fault("race", action="accept", times=None)
     assert api.list() == []
     assert api.raw("POST", "/invitations", data=b"[").status_code == 400
     assert simulator.members == []
 
 
-def test_a_race_is_seen_late_like_any_write(api, simulator):
+def test_race_is_subject_to_stale_reads(api, simulator):
     simulator.configure(stale_reads=1)
     simulator.invite("ann@example.com")
     simulator.order_fault("race", action="accept", email="ann@example.com")
@@ -406,24 +406,24 @@ def test_a_race_is_seen_late_like_any_write(api, simulator):
         ("late", {}),
         ("late", {"seconds": 1, "reads": 1}),
         ("late", {"reads": 0}),
-        ("late", {"seconds": 1, "answer": "nonsense"}),
+        ("late", {"seconds": 1, "response": "nonsense"}),
         ("late", {"seconds": 1, "operation": "list_members"}),
         ("race", {"action": "nonsense"}),
         ("race", {"moment": "nonsense"}),
     ],
 )
-def test_orders_that_cannot_be(simulator, kind, order):
+def test_invalid_fault_is_rejected_with_a_sentence(simulator, kind, order):
     with pytest.raises(ValueError, match=r"\.$"):
         simulator.order_fault(kind, **order)
     assert simulator.waiting_faults == []
 
 
-def test_every_kind_says_what_it_is():
+def test_every_kind_of_fault_has_a_docstring():
     assert all(kind.__doc__ for kind in KINDS.values())
 
 
-def test_faults_and_keep_alive_do_not_mix_up_answers(simulator):
-    """Many connections at once, each with its own answers."""
+def test_concurrent_connections_get_their_own_responses(simulator):
+    """Many connections at once, each with its own responses."""
     simulator.order_fault("status", status=503, times=20)
     statuses = []
 

@@ -33,17 +33,17 @@ def connect(simulator):
 
 
 def exchange(simulator, *parts):
-    """Sends bytes as they are, and gives back the statuses and JSON of the answers until the end."""
+    """Sends bytes as they are, and returns the statuses of the responses until the end."""
     with connect(simulator) as connection:
         for part in parts:
             connection.sendall(part)
         connection.shutdown(socket.SHUT_WR)
         received = b"".join(iter(lambda: connection.recv(65_536), b""))
     replay = Replay(received)
-    answers = []
+    responses = []
     while replay.tell() < len(received):
         response = HTTPResponse(replay)
-        # Kept from closing the bytes that hold the next answer.
+        # Kept from closing the bytes that hold the next response.
         response._close_conn = lambda: None
         response.begin()
         if response.status == 100:
@@ -52,8 +52,8 @@ def exchange(simulator, *parts):
         assert response.getheader("Content-Type") == "application/json; charset=utf-8"
         assert {"status", "requestId", "error"} == body.keys()
         assert body["status"] == response.status
-        answers.append(response.status)
-    return answers
+        responses.append(response.status)
+    return responses
 
 
 @pytest.mark.parametrize(
@@ -87,34 +87,34 @@ def exchange(simulator, *parts):
         (HEAD + b"Authorization: Basic \xff\xfe\r\n\r\n", 401),
     ],
 )
-def test_malformed_http(simulator, request_bytes, status):
+def test_malformed_http_is_rejected_in_json(simulator, request_bytes, status):
     assert exchange(simulator, request_bytes) == [status]
 
 
-def test_expect_continue(simulator):
+def test_expect_continue_is_answered(simulator):
     assert exchange(simulator, HEAD + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n", b"{}") == [401]
 
 
-def test_a_body_that_never_comes(simulator, monkeypatch):
+def test_body_that_never_comes_is_408(simulator, monkeypatch):
     monkeypatch.setattr("simulator.server._BODY_SECONDS", 0.1)
     with connect(simulator) as connection:
         connection.sendall(HEAD + b"Content-Length: 9\r\n\r\n")
         assert connection.recv(65_536).startswith(b"HTTP/1.1 408 ")
 
 
-def test_pipelined_requests_are_answered_in_turn(simulator):
+def test_pipelined_requests_are_answered_in_order(simulator):
     assert exchange(simulator, (HEAD + b"\r\n") * 3) == [401] * 3
     assert len({request["connection"] for request in simulator.requests}) == 1
 
 
-def test_http_1_0_closes(simulator):
+def test_http_1_0_connection_is_closed(simulator):
     with connect(simulator) as connection:
         connection.sendall(b"GET /v1/organizations HTTP/1.0\r\n\r\n")
         received = b"".join(iter(lambda: connection.recv(65_536), b""))
     assert b"\r\nConnection: close\r\n" in received
 
 
-def test_a_client_that_goes_away_does_no_harm(api, simulator):
+def test_client_that_disconnects_does_no_harm(api, simulator):
     for _time in range(20):
         with connect(simulator) as connection:
             connection.sendall(HEAD[:20])
@@ -157,7 +157,7 @@ VISIBLE = st.binary(min_size=1, max_size=20).map(lambda value: bytes(33 + byte %
     authorized=st.booleans(),
     body=BODIES,
 )
-def test_whatever_is_sent_the_answer_is_json(simulator, method, segments, query, headers, authorized, body):
+def test_random_request_gets_a_json_response(simulator, method, segments, query, headers, authorized, body):
     lines = [b"%s /%s%s HTTP/1.1" % (method, b"/".join(segments), query)]
     lines += [b"%s: %s" % header for header in headers]
     if authorized:
@@ -168,24 +168,24 @@ def test_whatever_is_sent_the_answer_is_json(simulator, method, segments, query,
         connection.sendall(b"\r\n".join([*lines, b"", body]))
         connection.shutdown(socket.SHUT_WR)
         received = b"".join(iter(lambda: connection.recv(65_536), b""))
-    head, _blank_line, answer = received.partition(b"\r\n\r\n")
+    head, _blank_line, body = received.partition(b"\r\n\r\n")
     status = int(head.split()[1])
     assert status < 500 or status == 505
     assert b"\r\nContent-Type: application/json; charset=utf-8" in head
     if method != b"HEAD":
-        assert json.loads(answer)["status"] == status
+        assert json.loads(body)["status"] == status
 
 
 @given(data=st.binary(max_size=100))
-def test_whatever_bytes_come_the_answer_is_json(simulator, data):
+def test_random_bytes_get_a_json_response(simulator, data):
     with connect(simulator) as connection:
         connection.sendall(data + b"\r\n\r\n")
         connection.shutdown(socket.SHUT_WR)
         received = b"".join(iter(lambda: connection.recv(65_536), b""))
     if received:
-        head, _blank_line, answer = received.partition(b"\r\n\r\n")
+        head, _blank_line, body = received.partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 4")
-        assert json.loads(answer)["status"] == int(head.split()[1])
+        assert json.loads(body)["status"] == int(head.split()[1])
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +200,7 @@ def certificate(tmp_path_factory):
 
 
 @pytest.mark.parametrize("reset", [False, True])
-def test_tls(certificate, reset):
+def test_tls_serves_beside_silent_and_plain_connections(certificate, reset):
     files = (str(certificate / "certificate.pem"), str(certificate / "key.pem"))
     with Simulator(tls=files, rate_limit="0") as simulator, requests.Session() as session:
         assert simulator.url.startswith("https://127.0.0.1:")
@@ -220,7 +220,7 @@ def test_tls(certificate, reset):
             silent.close()
 
 
-def test_tls_files_that_are_none(certificate):
+def test_wrong_tls_files_are_an_error(certificate):
     with pytest.raises(ssl.SSLError):
         Simulator(tls=(str(certificate / "ca.pem"), str(certificate / "ca.pem")))
 
@@ -241,7 +241,7 @@ def test_stopping_ends_every_connection_at_once():
         requests.get(simulator.url, timeout=1)
 
 
-def test_a_taken_port_is_an_error():
+def test_port_in_use_is_an_error():
     with Simulator() as simulator:
         port = int(simulator.url.rpartition(":")[2])
         with pytest.raises(OSError, match="in use"):

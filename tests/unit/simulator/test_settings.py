@@ -13,7 +13,7 @@ import requests
 from simulator import Simulator
 
 
-def test_a_second_invitation_is_rejected(api, simulator):
+def test_second_invitation_is_rejected(api, simulator):
     api.create("ann@example.com")
     assert "CONFLICT" in api.create("ANN@example.com", 409)
     simulator.configure(second_invitation_status=400)
@@ -21,7 +21,7 @@ def test_a_second_invitation_is_rejected(api, simulator):
     assert len(simulator.invitations) == len(simulator.emails) == 1
 
 
-def test_a_second_invitation_makes_a_twin(api, simulator):
+def test_second_invitation_is_added_where_allowed(api, simulator):
     simulator.configure(second_invitation="allow")
     first, second = api.create("ann@example.com"), api.create("ann@example.com")
     assert api.list() == [first, second]
@@ -29,7 +29,7 @@ def test_a_second_invitation_makes_a_twin(api, simulator):
     assert api.list() == []
 
 
-def test_beside_an_expired_invitation(api, simulator):
+def test_invitation_beside_an_expired_one_is_allowed_or_rejected(api, simulator):
     simulator.invite("ann@example.com", expired=True)
     simulator.configure(second_beside_expired="reject")
     api.create("ann@example.com", 409)
@@ -41,7 +41,7 @@ def test_beside_an_expired_invitation(api, simulator):
     api.create("ann@example.com")
 
 
-def test_expired_invitations_vanish(api, simulator):
+def test_expired_invitation_is_hidden_where_not_listed(api, simulator):
     expired = simulator.invite("ann@example.com", expired=True)
     assert api.list() == [api.get(expired["id"])] == [expired]
     simulator.configure(list_expired=False)
@@ -51,7 +51,7 @@ def test_expired_invitations_vanish(api, simulator):
     assert simulator.invitations == [expired]
 
 
-def test_invitations_live_as_long_as_set(api, simulator):
+def test_invitation_expires_after_its_lifetime(api, simulator):
     simulator.configure(list_expired=False, invitation_lifetime=0.5)
     api.create("ann@example.com")
     assert len(api.list()) == 1
@@ -59,7 +59,7 @@ def test_invitations_live_as_long_as_set(api, simulator):
     assert api.list() == []
 
 
-def test_inviting_a_member(api, simulator):
+def test_inviting_a_member_is_rejected(api, simulator):
     simulator.add_member("Ann@Example.com", role_names=["Billing"])
     api.create("ann@example.com", 409)
     simulator.configure(member_invitation_status=400)
@@ -68,7 +68,7 @@ def test_inviting_a_member(api, simulator):
     assert api.members()[0]["email"] == "Ann@Example.com"
 
 
-def test_a_legacy_organization(api, simulator):
+def test_legacy_organization_has_no_assigned_roles(api, simulator):
     simulator.configure(organization_era="legacy")
     created = api.create("ann@example.com", role="admin")
     assert created["role"] == "admin"
@@ -80,7 +80,7 @@ def test_a_legacy_organization(api, simulator):
 
 
 @pytest.mark.parametrize("era", ["migrated_rejects", "migrated_frozen"])
-def test_a_migrated_organization_freezes_role(api, simulator, era):
+def test_migrated_organization_freezes_the_legacy_role(api, simulator, era):
     simulator.configure(organization_era=era)
     created = api.create("ann@example.com", assignedRoleIds=[api.role_id("Admin")])
     assert created["role"] == "developer"
@@ -89,7 +89,7 @@ def test_a_migrated_organization_freezes_role(api, simulator, era):
     assert api.members()[0]["role"] == "developer"
 
 
-def test_a_migrated_organization_rejects_role_or_does_not(api, simulator):
+def test_migrated_organization_rejects_or_ignores_the_legacy_role(api, simulator):
     simulator.configure(organization_era="migrated_rejects")
     words = "Organization has migrated to Custom Roles. Use 'assignedRoleIds' instead of 'role'."
     assert words in api.create("ann@example.com", 400, role="admin")
@@ -97,7 +97,7 @@ def test_a_migrated_organization_rejects_role_or_does_not(api, simulator):
     assert api.create("ann@example.com", role="admin")["role"] == "developer"
 
 
-def test_stale_reads_count_invitations_and_members_alike(api, simulator):
+def test_stale_reads_count_lists_and_gets_of_invitations_and_members(api, simulator):
     simulator.configure(stale_reads=3)
     simulator.invite("zoe@example.com")
     assert len(api.list()) == 1, "what was set up is seen at once"
@@ -109,7 +109,7 @@ def test_stale_reads_count_invitations_and_members_alike(api, simulator):
     api.get(created["id"])
 
 
-def test_a_set_up_ends_what_is_hidden(api, simulator):
+def test_set_up_shows_all_hidden_writes(api, simulator):
     simulator.configure(stale_reads=5)
     api.create("ann@example.com")
     assert api.list() == []
@@ -131,7 +131,7 @@ def test_stale_reads_are_counted_per_write(api, simulator):
     api.delete(created["id"], 404)
 
 
-def test_read_lag(api, simulator):
+def test_read_lag_hides_a_write_for_so_many_seconds(api, simulator):
     simulator.configure(read_lag=0.5)
     api.create("ann@example.com")
     assert api.list() == []
@@ -140,7 +140,7 @@ def test_read_lag(api, simulator):
     assert len(api.list()) == 1
 
 
-def test_what_is_forbidden(api, simulator):
+def test_forbidden_calls_are_403(api, simulator):
     simulator.configure(members_forbidden=True)
     assert "control-plane:organization:manage" in api.members(403)
     assert api.list() == []
@@ -163,7 +163,7 @@ def test_what_is_forbidden(api, simulator):
         ("garbage", "soon"),
     ],
 )
-def test_timestamps(api, simulator, style, pattern):
+def test_timestamps_are_written_in_a_style(api, simulator, style, pattern):
     simulator.configure(timestamps=style)
     created = api.raw("POST", "/invitations", json={"email": "ann@example.com", "role": "admin"}).json()["result"]
     assert re.fullmatch(pattern, created["createdAt"])
@@ -172,7 +172,7 @@ def test_timestamps(api, simulator, style, pattern):
     assert re.fullmatch(pattern, simulator.members[0]["joinedAt"])
 
 
-def test_all_styles_of_a_moment_mean_the_same(simulator):
+def test_timestamps_of_all_styles_are_equal(simulator):
     simulator.invite("ann@example.com")
     moments = []
     for style in ("milliseconds", "offset", "nanoseconds"):
@@ -181,7 +181,7 @@ def test_all_styles_of_a_moment_mean_the_same(simulator):
     assert max(moments) - min(moments) < timedelta(milliseconds=2)
 
 
-def test_a_setting_holds_for_what_was_shown_before(api, simulator):
+def test_changed_setting_holds_for_records_listed_before(api, simulator):
     simulator.invite("ann@example.com")
     before = api.list()
     simulator.configure(timestamps="offset", organization_era="legacy")
@@ -190,12 +190,12 @@ def test_a_setting_holds_for_what_was_shown_before(api, simulator):
     assert after["expireAt"].endswith("+02:00")
 
 
-def test_missing_timestamps(simulator):
+def test_records_without_timestamps(simulator):
     simulator.configure(timestamps="missing")
     assert set(simulator.invite("ann@example.com")) == {"id", "email", "role", "assignedRoles"}
 
 
-def test_emails_as_sent(api, simulator):
+def test_email_keeps_its_case_where_set(api, simulator):
     simulator.configure(email_case="as_sent")
     assert api.create("Ann@Example.com")["email"] == "Ann@Example.com"
     api.create("ann@example.com", 409)
@@ -226,7 +226,7 @@ def test_emails_as_sent(api, simulator):
         {"rate_limit": None},
     ],
 )
-def test_settings_that_cannot_be(simulator, setting):
+def test_invalid_setting_is_rejected_by_name(simulator, setting):
     before = simulator.state["settings"]
     for change in (simulator.configure, simulator.reset, Simulator):
         with pytest.raises(ValueError, match=next(iter(setting))):
@@ -234,7 +234,7 @@ def test_settings_that_cannot_be(simulator, setting):
     assert simulator.state["settings"] == before
 
 
-def test_the_documented_rate_limit_holds_by_default():
+def test_default_rate_limit_is_ten_requests_and_ignores_401():
     with Simulator() as simulator:
         statuses = [
             requests.get(f"{simulator.url}/v1/organizations", auth=auth, timeout=5).status_code
@@ -246,12 +246,12 @@ def test_the_documented_rate_limit_holds_by_default():
 @pytest.mark.parametrize(
     ("limit", "statuses"), [("1", [200, 429]), (1, [200, 429]), (0, [200, 200]), ("0/1", [200] * 2)]
 )
-def test_a_rate_limit_for_ten_seconds(api, simulator, limit, statuses):
+def test_rate_limit_without_seconds_is_for_ten(api, simulator, limit, statuses):
     simulator.configure(rate_limit=limit)
     assert [api.raw("GET", "/roles").status_code for _time in range(2)] == statuses
 
 
-def test_the_rate_limit_says_when_it_ends(api, simulator):
+def test_rejection_by_the_rate_limit_says_when_it_ends(api, simulator):
     simulator.configure(rate_limit="3/1.5")
     assert [api.raw("GET", "/invitations").status_code for _time in range(3)] == [200] * 3
     rejected = api.raw("GET", "/members")
@@ -267,7 +267,7 @@ def test_the_rate_limit_says_when_it_ends(api, simulator):
     assert api.list() == []
 
 
-def test_every_authorized_call_counts(api, simulator):
+def test_every_authorized_call_counts_for_the_rate_limit(api, simulator):
     simulator.configure(rate_limit="2/60")
     assert api.raw("GET", "/nothing").status_code == 404
     assert api.raw("PUT", "/roles").status_code == 405
@@ -294,7 +294,7 @@ def date_of(response):
     return parsedate_to_datetime(response.headers["Date"]).timestamp()
 
 
-def test_every_answer_has_a_date(api, simulator):
+def test_every_response_has_a_date(api, simulator):
     simulator.order_fault("status", status=502)
     simulator.order_fault("drip_headers", interval=0)
     for _time in range(3):
@@ -351,7 +351,7 @@ def test_email_is_stored_in_another_form(api, simulator, form, sent, stored):
 
 
 @pytest.mark.parametrize("reused", ["closed", "reset", "silent"])
-def test_reused_connection_gets_no_answer_and_applies_nothing(api, simulator, reused):
+def test_reused_connection_gets_no_response_and_applies_nothing(api, simulator, reused):
     simulator.configure(reused_connections=reused)
     assert api.list() == []
     with pytest.raises(requests.exceptions.ReadTimeout if reused == "silent" else requests.ConnectionError):

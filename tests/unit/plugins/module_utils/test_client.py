@@ -713,7 +713,7 @@ def test_plain_http_never_goes_through_a_proxy(client_with, script, api, environ
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         environment.setenv(name, "http://proxy.example.com:3128")
     script("GET", result(1))
-    call(client_with(api_url="http://localhost:8123"))
+    call(client_with(api_url="http://localhost:8766"))
     assert not api.requests[0][1]["proxies"]
 
 
