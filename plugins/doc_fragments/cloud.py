@@ -13,37 +13,39 @@ options:
   api_key:
     description:
       - Key ID of a ClickHouse Cloud API key, which needs the permission C(control-plane:organization:manage).
-      - Where it is not set or empty, the first non-empty of the environment variables E(CLICKHOUSE_CLOUD_API_KEY) and
+      - If it is not set or empty, the first non-empty of the environment variables E(CLICKHOUSE_CLOUD_API_KEY) and
         E(CLICKHOUSE_TOKEN_KEY) is taken.
       - Required, as an option or in the environment.
     type: str
   api_secret:
     description:
       - Secret of the API key.
-      - Where it is not set or empty, the first non-empty of E(CLICKHOUSE_CLOUD_API_SECRET) and
+      - If it is not set or empty, the first non-empty of E(CLICKHOUSE_CLOUD_API_SECRET) and
         E(CLICKHOUSE_TOKEN_SECRET) is taken.
       - Required, as an option or in the environment.
     type: str
   organization_id:
     description:
       - ID of the organization to work on.
-      - Where it is not set or empty, the first non-empty of E(CLICKHOUSE_CLOUD_ORGANIZATION_ID) and
+      - If it is not set or empty, the first non-empty of E(CLICKHOUSE_CLOUD_ORGANIZATION_ID) and
         E(CLICKHOUSE_ORG_ID) is taken, and failing that the organization of the API key, which costs one request.
     type: str
   api_url:
     description:
       - Address of the API, with or without a trailing V(/v1) or V(/). Plain V(http) is only taken for the local host.
-      - Where it is not set or empty, the first non-empty of E(CLICKHOUSE_CLOUD_API_URL) and E(CLICKHOUSE_API_URL) is
+      - If it is not set or empty, the first non-empty of E(CLICKHOUSE_CLOUD_API_URL) and E(CLICKHOUSE_API_URL) is
         taken, and failing that V(https://api.clickhouse.cloud).
     type: str
   api_timeout:
     description:
-      - Longest wait for one HTTP answer, in seconds.
+      - Longest wait for one HTTP response, in seconds.
     type: float
     default: 30
   api_retry_timeout:
     description:
       - Longest time in seconds that one call is retried before the task fails.
+      - An address where nothing listens, or a name that is not resolved, is retried for at most ten seconds until the
+        API has responded once.
     type: float
     default: 120
   validate_certs:
@@ -53,7 +55,8 @@ options:
     default: true
   ca_path:
     description:
-      - CA bundle to trust, on the host that runs the module, instead of its default CAs.
+      - CA bundle to trust, on the host that runs the module, instead of its default CAs. A directory needs
+        C(openssl rehash).
     type: path
 requirements:
   - python >= 3.9

@@ -78,13 +78,16 @@ SHORTEST_MASKED_PASSWORD = 4
 
 
 def create_module(options: Mapping[str, Any], selects: Sequence[str] = (), **constraints: object) -> AnsibleModule:
-    """Create the module, with the options that every module has. It ends if an option that selects people is null."""
+    """Create the module, with the options that every module has.
+
+    ``selects`` are its options that select people: a null for one of them ends the module.
+    """
     module = AnsibleModule(argument_spec={**COMMON_OPTIONS, **options}, supports_check_mode=True, **constraints)
     try:
         # In module.params, an option that was left out is null, too.
         _options.reject_nulls(_load_params(), selects)
     except _options.OptionError as error:
-        module.fail_json(msg=str(error), error=_errors.ApiError(str(error), str(error)).as_result())
+        module.fail_json(**_failure(str(error)))
     return module
 
 
@@ -98,13 +101,13 @@ def run(module: AnsibleModule, task: Callable[[AnsibleModule, _api.CloudApi], di
         client = _client.Client(settings, time)
         result = task(module, _api.CloudApi(client, organization_id))
     except _options.OptionError as error:
-        result = _failure(str(error), _errors.ApiError(str(error), str(error)))
+        result = _failure(str(error))
     except _errors.ApiError as error:
-        result = _failure(str(error), error)
+        result = {"failed": True, "msg": str(error), "error": error.as_result()}
     except Exception as error:  # noqa: BLE001  # pylint: disable=broad-except
         kind = type(error).__name__
         msg = f"Unexpected {kind}: this is a bug in the collection. Please report it, and how to reproduce it."
-        result = {**_failure(msg, _errors.ApiError(kind, kind)), "exception": traceback.format_exc()}
+        result = _failure(msg, kind, exception=traceback.format_exc())
     for warning in result.pop("warnings", ()):
         _warn(module, warning)
     if client:
@@ -116,8 +119,9 @@ def run(module: AnsibleModule, task: Callable[[AnsibleModule, _api.CloudApi], di
     module.exit_json(**result)
 
 
-def _failure(msg: str, error: _errors.ApiError) -> dict[str, Any]:
-    return {"failed": True, "msg": msg, "error": error.as_result()}
+def _failure(msg: str, reason: str | None = None, **more: str) -> dict[str, Any]:
+    """The result of a task that failed before or beside any call of the API."""
+    return {"failed": True, "msg": msg, "error": _errors.ApiError(msg, reason or msg).as_result(), **more}
 
 
 def _warn(module: AnsibleModule, warning: str) -> None:
@@ -159,22 +163,13 @@ def _settings(module: AnsibleModule) -> tuple[_client.Settings, str | None]:
     """
     _require_requests(module)
     found = {option: _find(module, option) for option in (*ENVIRONMENT, "ca_path")}
-    key, key_origin = found["api_key"]
-    secret, secret_origin = found["api_secret"]
-    url, _url_origin = found["api_url"]
-    ca_path, _ca_origin = found["ca_path"]
+    (key, key_origin), (secret, secret_origin) = found["api_key"], found["api_secret"]
+    (url, _url_origin), (ca_path, _ca_path_origin) = found["api_url"], found["ca_path"]
+    organization_id, origin = found["organization_id"]
     _mask(module, key, secret, url)
-
-    missing = [option for option in ("api_key", "api_secret") if not found[option][0]]
-    if missing:
-        places = " and ".join(f"{option} ({' or '.join(ENVIRONMENT[option])})" for option in missing)
-        raise _options.OptionError(
-            f"Missing: {places}; set it as an option of the task, or as an environment variable on the host that runs"
-            " the module."
-        )
+    _require_credentials(key, secret)
     if ca_path and not os.access(ca_path, os.R_OK):
         raise _options.OptionError(f"ca_path: nothing can be read at {ca_path} on the host that runs the module.")
-    organization_id, origin = found["organization_id"]
     settings = _client.Settings(
         api_key=key,
         api_secret=secret,
@@ -193,11 +188,20 @@ def _require_requests(module: AnsibleModule) -> None:
     wanted = f"requests >= {'.'.join(map(str, _client.OLDEST_REQUESTS))}"
     if _client.REQUESTS_IMPORT_ERROR:
         msg = missing_required_lib(wanted)
-        error = _errors.ApiError(msg, "requests is missing").as_result()
-        module.fail_json(msg=msg, error=error, exception=_client.REQUESTS_IMPORT_ERROR)
+        module.fail_json(**_failure(msg, "requests is missing", exception=_client.REQUESTS_IMPORT_ERROR))
     if _client.requests_version() < _client.OLDEST_REQUESTS:
         msg = f"The Python library requests is too old; install {wanted} for {sys.executable}, which runs the module."
-        module.fail_json(msg=msg, error=_errors.ApiError(msg, "requests is too old").as_result())
+        module.fail_json(**_failure(msg, "requests is too old"))
+
+
+def _require_credentials(key: str, secret: str) -> None:
+    missing = [option for option, value in (("api_key", key), ("api_secret", secret)) if not value]
+    if missing:
+        places = " and ".join(f"{option} ({' or '.join(ENVIRONMENT[option])})" for option in missing)
+        raise _options.OptionError(
+            f"Missing: {places}; set it as an option of the task, or as an environment variable on the host that runs"
+            " the module."
+        )
 
 
 def _find(module: AnsibleModule, option: str) -> tuple[str, str]:
