@@ -81,7 +81,7 @@ class Client:
     """Calls the API, one request after another over one connection, and counts what that takes.
 
     - ``requests``, ``retries``: counts. ``waited``: seconds slept; ``throttled``: those of them for the rate limit.
-    - ``clock_offset``: the API's clock minus this host's, as of the last response with a date, None before.
+    - ``clock_offset``: the API's clock minus this host's, as of its last response with a date, None before.
     - ``clock``: the module ``time``, or what tests pass so as not to wait.
     """
 
@@ -168,13 +168,17 @@ class Client:
     def _send(self, call: Call, body: Mapping[str, Any] | None) -> object:
         """Send one request, and return the result that is in the envelope of the response."""
         response, content = self._exchange(call, body)
-        self._note_date(response.headers.get("Date"))
+        status = response.status_code
+        date = http_date(response.headers.get("Date"))
         parsed = _parse(content)
         envelope = parsed if isinstance(parsed, dict) else {}
-        status = response.status_code
+        if date and envelope:
+            # The date of a gateway's own page is not the API's.
+            self._api_time = date
+            self.clock_offset = date - self._host_time()
         complete = "requestId" in envelope if call.method == "DELETE" else "result" in envelope
         if not 200 <= status < 300 or not complete or envelope.get("error"):
-            wait = requested_wait(status, response.headers, self.now())
+            wait = requested_wait(status, response.headers, date or self.now())
             raise failed_response(call, response, envelope, wait, _key_advice(self.settings))
         result = envelope.get("result")
         field = field_of_more_pages(envelope) if isinstance(result, list) else None
@@ -213,12 +217,6 @@ class Client:
             raise no_response(call, error, urlsplit(settings.api_url).netloc, settings.timeout, ca_path) from error
         self._has_responded = True
         return response, content
-
-    def _note_date(self, header: str | None) -> None:
-        date = http_date(header)
-        if date:
-            self._api_time = date
-            self.clock_offset = date - self._host_time()
 
 
 def requests_version() -> tuple[int, ...]:

@@ -619,6 +619,13 @@ def test_response_without_a_date_keeps_the_time_of_the_one_before(client, script
     assert client.now() == NOW
 
 
+def test_date_of_a_gateways_own_page_is_not_the_apis_clock(client, script):
+    date = http_date(NOW + timedelta(days=10))
+    script("POST", gateway_page(502, headers={"Date": date}))
+    fail(client, "POST")
+    assert (client.now(), client.clock_offset) == (NOW, None)
+
+
 # --- bodies ----------------------------------------------------------------------------------------------------------
 
 
