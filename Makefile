@@ -160,6 +160,7 @@ docs: venv ## build the documentation site in build/docs/html, and follow its li
 	@mkdir -p build/docs/rst && chmod go-w build/docs/rst
 	@$(call run,.venv) antsibull-docs collection --use-current --squash-hierarchy --fail-on-error --dest-dir build/docs/rst \
 		clickhouse.cloud
+	@cp docs/site/index.rst build/docs/rst/ && cp -r docs/site/images build/docs/rst/docsite/
 	@$(call run,.venv) sphinx-build --quiet --fail-on-warning -c docs/site -d build/docs/doctrees build/docs/rst build/docs/html
 	@.venv/bin/python tests/tools/check_links.py build/docs/html
 
