@@ -3,9 +3,9 @@
 
 """The documentation is executed: commands and outputs of the pages, examples of the modules, the table of actions.
 
-A page is read from top to bottom. A YAML block whose first line is a comment with a file name is written to that file, a
-comment such as ``.. simulator: accept {"email": "alice@example.com"}`` is a call of the simulator, and of the console
-blocks each command that begins with ``ansible`` is run and its output compared, where ``...`` stands for anything.
+A page is read from top to bottom. A YAML block whose first line is a comment with a file name is written to that file.
+A comment such as ``.. simulator: accept {"email": "alice@example.com"}`` is a call of the simulator. Each command that
+begins with ``ansible`` is run and its output compared, where ``...`` stands for anything.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
 
 MARKDOWN = re.compile(r"^```(?P<language>\S+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 RST = re.compile(
-    r"^\.\. (?:code-block:: (?P<language>\S+)\n\n(?P<text>(?:(?: +.*)?\n)+)|simulator: (?P<call>\w+) (?P<arguments>.*))",
+    r"^\.\. (?:code-block:: (?P<language>\S+)\n\n(?P<text>(?:(?: +.*)?\n)+)"
+    r"|simulator: (?P<call>\w+) (?P<arguments>.*))",
     re.MULTILINE,
 )
 # Installing and key management need a network or a terminal.
@@ -241,7 +242,7 @@ def test_rescue_of_the_guide_goes_on_only_if_the_api_is_down(run, simulator, tmp
 # --- credentials ------------------------------------------------------------------------------------------------------
 
 
-def test_ansible_prints_credentials_in_the_cases_of_the_guide_alone(play, run):
+def test_ansible_prints_credentials_in_the_cases_of_the_guide_alone(play):
     module = "clickhouse.cloud.role_info"
     by_option = {"name": "Look", module: {"api_secret": "{{ secret }}"}, "ignore_errors": True}
     literal = {"name": "Look", module: {"api_secret": "LITERAL"}, "ignore_errors": True}
