@@ -153,13 +153,14 @@ changelog: venv
 docs-lint: venv
 	@$(call run,.venv) antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
 
-# antsibull-docs writes into no folder into which others may write. Sphinx is to fail at any warning.
+# antsibull-docs writes into no folder into which others may write. Its index of the collection gives way to a start page.
 .PHONY: docs
 docs: venv ## build the documentation site in build/docs/html, and follow its links
 	@rm -rf build/docs
 	@mkdir -p build/docs/rst && chmod go-w build/docs/rst
 	@$(call run,.venv) antsibull-docs collection --use-current --squash-hierarchy --fail-on-error --dest-dir build/docs/rst \
 		clickhouse.cloud
+	@{ printf ':orphan:\n\n'; cat build/docs/rst/index.rst; } > build/docs/rst/collection.rst
 	@cp docs/site/index.rst build/docs/rst/ && cp -r docs/site/images build/docs/rst/docsite/
 	@$(call run,.venv) sphinx-build --quiet --fail-on-warning -c docs/site -d build/docs/doctrees build/docs/rst build/docs/html
 	@.venv/bin/python tests/tools/check_links.py build/docs/html
