@@ -315,7 +315,7 @@ def _verify(ledger: Ledger, outcomes: Mapping[str, Outcome], reading: Reading | 
             continue
         age = reading.at - attempt.at if reading else -1
         member = shown.get(attempt.change.member.user_id)
-        if age >= 0 and member and match(attempt.change.desired, member) is not Match.NO:
+        if age >= 0 and member and _has_roles(attempt.change.desired, member):
             verified[email] = replace(outcome, member=member)
         elif age >= VISIBLE or (age >= 0 and reading and reading.error):
             warning = f"The API does not show the new roles of {email} yet: check later, with membership_info."
@@ -323,6 +323,12 @@ def _verify(ledger: Ledger, outcomes: Mapping[str, Outcome], reading: Reading | 
         else:
             return Decision(outcomes, reads=frozenset({"members"}))
     return Decision(verified)
+
+
+def _has_roles(desired: Desired, member: Member) -> bool:
+    """Whether a member is shown with the desired roles, as far as the API shows roles. A member can have none at all."""
+    fit = match(desired, member)
+    return fit is Match.YES or (fit is Match.UNKNOWN and member.assigned_roles != ())
 
 
 def _systemic_failure(ledger: Ledger, outcomes: Mapping[str, Outcome]) -> ApiError | None:

@@ -140,8 +140,7 @@ class Case:
     @property
     def changed(self) -> bool:
         """Whether this run changed anything for the person, or may have."""
-        written = any(isinstance(attempt.result, (Invitation, Member)) for attempt in self.attempts)
-        return written or self.ambiguous or any(self._deletions())
+        return any(map(self._may_have_taken_effect, self.attempts))
 
     @property
     def given_up(self) -> Invitation | None:
@@ -186,6 +185,14 @@ class Case:
     def shown_member(self, reading: Reading) -> Member | None:
         """The member that the re-read shows."""
         return next((member for member in reading.members if member.email == self.plan.email), None)
+
+    def _may_have_taken_effect(self, attempt: Attempt) -> bool:
+        """Whether an attempt succeeded, or was ambiguous and no re-read shows that it did not delete anything."""
+        error, reading = attempt.error, self.reading_since(attempt)
+        if error is None:
+            return attempt.result is not Deletion.ALREADY_GONE
+        disproven = reading is not None and reading.shows(attempt.change)
+        return (error.ambiguous or error.earlier_try_ambiguous) and not disproven
 
     def _deletions(self) -> list[Attempt]:
         done = (Deletion.DELETED, Deletion.UNCLEAR)
