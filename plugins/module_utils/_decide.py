@@ -326,7 +326,7 @@ def _verify(ledger: Ledger, outcomes: Mapping[str, Outcome], reading: Reading | 
 
 
 def _has_roles(desired: Desired, member: Member) -> bool:
-    """Whether a member is shown with the desired roles, as far as the API shows roles. A member can have none at all."""
+    """Whether a member is shown with the desired roles, as far as the API shows roles. A member can have none."""
     fit = match(desired, member)
     return fit is Match.YES or (fit is Match.UNKNOWN and member.assigned_roles != ())
 

@@ -8,7 +8,7 @@ import os
 import pytest
 from ansible_collections.clickhouse.cloud.plugins.module_utils import _module
 from component.harness import Runner, SkippingClock
-from simulator import Simulator
+from simulator import Simulator, cloud
 
 
 @pytest.fixture(scope="session")
@@ -25,22 +25,33 @@ def simulator(running_simulator):
 
 @pytest.fixture(autouse=True)
 def no_variables(monkeypatch):
-    """What the developer's own shell says is not to matter."""
+    """The developer's own environment has no influence."""
     for name in [name for name in os.environ if name.startswith("CLICKHOUSE_")]:
         monkeypatch.delenv(name)
 
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Waits cost no time."""
+    """Waiting takes no time."""
     clock = SkippingClock()
     monkeypatch.setattr(_module, "time", clock)
     return clock
 
 
 @pytest.fixture
+def lagging(monkeypatch, simulator, clock):
+    """Has reads lag behind writes by seconds that sleeping skips."""
+
+    def lag(seconds):
+        monkeypatch.setattr(cloud, "time", clock)
+        simulator.configure(read_lag=seconds)
+
+    return lag
+
+
+@pytest.fixture
 def run(simulator, clock):  # noqa: ARG001  # patched for it
-    """Runs modules, without waiting between retries."""
+    """Runs modules, without waiting."""
     return Runner(simulator)
 
 

@@ -1,6 +1,6 @@
 # Copyright: Contributors to the clickhouse.cloud collection
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a module's RETURN documents, as a schema to hold results against."""
+"""A module's RETURN as a schema, to validate results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TYPES = {
     "list": "array",
     "str": "string",
 }
-# What every module of Ansible may return.
+# Values that every module of Ansible may return.
 COMMON = {name: {} for name in ("changed", "deprecations", "exception", "failed", "invocation", "msg", "warnings")}
 
 
@@ -30,7 +30,7 @@ def returned(module):
 
 
 def schema(value):
-    """The JSON schema of a documented value. Text and records may be missing, hence null, anything else must say so."""
+    """The JSON schema of a documented value. Texts and records may be null; other values only if documented so."""
     kinds = [TYPES[value["type"]]]
     if value["type"] in ("dict", "str") or "V(null)" in value["description"]:
         kinds.append("null")
@@ -44,13 +44,13 @@ def schema(value):
 
 @functools.cache
 def validator(module):
-    """What checks that a result has documented values alone."""
+    """A validator that accepts documented values only."""
     values = {name: schema(value) for name, value in returned(module).items()}
     return jsonschema.Draft202012Validator({"properties": {**COMMON, **values}, "additionalProperties": False})
 
 
 def check_documented(module, options, result):
-    """A result has what is documented, all of it, when it is said to be returned, and nothing else."""
+    """Check that a result has every documented value, under the documented condition, and nothing else."""
     validator(module).validate(result)
     failed = result.get("failed", False)
     conditions = {
@@ -59,7 +59,7 @@ def check_documented(module, options, result):
         "failure": failed,
         "with C(--diff)": None if failed else True,
         "with O(members=true)": not failed and bool(options.get("members")),
-        # Whether it got so far, a failure does not tell.
+        # A failure may have come earlier or later.
         "always, once it is known how to reach the API": None if failed else True,
         "always, once everything was checked": None if failed else True,
     }

@@ -1,6 +1,6 @@
 # Copyright: Contributors to the clickhouse.cloud collection
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs whole modules in this process, with real HTTP to a simulator, and holds what every result has to keep."""
+"""Runs whole modules in this process, with real HTTP to a simulator, and checks what must hold for every result."""
 
 from __future__ import annotations
 
@@ -17,12 +17,20 @@ from ansible.module_utils import basic
 from ansible.module_utils.common import warnings
 from component.documented import MODULES, check_documented
 from component.servers import token
+from simulator.faults import WRITES
+
+ANN, BOB, CAT, DAN, EVE = (f"{name}@example.com" for name in ("ann", "bob", "cat", "dan", "eve"))
+DAY = 24 * 3600.0
+
+ORGANIZATIONS, ROLES, LIST, MEMBERS = "list_organizations", "list_roles", "list_invitations", "list_members"
+GET, CREATE, DELETE = "get_invitation", "create_invitation", "delete_invitation"
+UPDATE, REMOVE = "update_member", "remove_member"
 
 ERROR_FIELDS = {"status", "reason", "request_id", "method", "path"}
 
 
 class SkippingClock:
-    """Stands in for the module ``time``: sleeping takes no time, and yet it has passed."""
+    """Stands in for the module ``time``: sleeping takes no time, but counts as time passed."""
 
     def __init__(self):
         self.slept = []
@@ -35,11 +43,11 @@ class SkippingClock:
         return time.monotonic() + sum(self.slept)
 
     def time(self):
-        return time.time()
+        return time.time() + sum(self.slept)
 
 
 class Runner:
-    """Runs modules against a simulator with its credentials, unless others are given."""
+    """Runs modules against a simulator, with its credentials unless others are given."""
 
     def __init__(self, simulator):
         self.simulator = simulator
@@ -53,6 +61,7 @@ class Runner:
     def __call__(self, module, *, check=False, **options):
         """The result of a module as Ansible gets it, its warnings as texts. Always with ``--diff``."""
         arguments = {**self.common, **options, "_ansible_check_mode": check, "_ansible_diff": True}
+        before = len(self.simulator.requests)
         output, log = run_module(module, {name: value for name, value in arguments.items() if value is not ...})
         key, secret = self.simulator.key, self.simulator.secret
         for credential in (key, secret, token(key, secret)):
@@ -60,28 +69,59 @@ class Runner:
             assert credential not in log
         result = json.loads(output)
         result["warnings"] = [warning_text(warning) for warning in result.get("warnings", [])]
-        check_result(result)
+        check_failures(result)
         check_documented(module, options, result)
+        writes = set(calls(self.simulator, before)).intersection(WRITES)
+        assert writes <= set() if check else writes <= ALLOWED_WRITES.get(module, set())
         return result
 
-    def present(self, email="ann@example.com", **options):
-        """Have a person invited, as a developer unless other roles are given."""
-        if not options.keys() & {"role", "roles"}:
-            options["role"] = "developer"
-        return self("invitation", email=email, **options)
+    def invitation(self, email=ANN, **options):
+        """Invite a person, as a developer unless other roles are given."""
+        return self("invitation", email=email, **_with_role(options))
 
-    def absent(self, email="ann@example.com", **options):
-        return self("invitation", email=email, state="absent", **options)
+    def invitations(self, *people, **options):
+        """Invite a roster of emails or entries."""
+        return self("invitations", invitations=_entries(people), **_with_role(options))
 
-    def roster(self, *people, **options):
-        """Keep a roster of emails, or of dicts."""
-        people = [person if isinstance(person, dict) else {"email": person} for person in people]
-        if not options.keys() & {"role", "roles", "state"}:
-            options["role"] = "developer"
-        return self("invitations", invitations=people, **options)
-
-    def info(self, **options):
+    def invitation_info(self, **options):
         return self("invitation_info", **options)
+
+    def membership(self, email=ANN, **options):
+        """Give a person access, as a developer unless other roles are given."""
+        return self("membership", email=email, **_with_role(options))
+
+    def memberships(self, *people, **options):
+        """Give a roster of emails or entries access."""
+        return self("memberships", memberships=_entries(people), **_with_role(options))
+
+    def membership_info(self, **options):
+        return self("membership_info", **options)
+
+    def role_info(self, **options):
+        return self("role_info", **options)
+
+    def absent(self, email=ANN):
+        return self.invitation(email, state="absent")
+
+    present, roster, info = invitation, invitations, invitation_info
+
+
+# Check mode and the info modules write nothing. No member is changed or removed by the invitation modules.
+ALLOWED_WRITES = {
+    "invitation": {CREATE, DELETE},
+    "invitations": {CREATE, DELETE},
+    "membership": set(WRITES),
+    "memberships": set(WRITES),
+}
+
+
+def _with_role(options):
+    given = options.keys() & {"role", "roles"} or options.get("state") == "absent"
+    return options if given else {**options, "role": "developer"}
+
+
+def _entries(people):
+    return [person if isinstance(person, dict) else {"email": person} for person in people]
 
 
 def run_module(module, arguments):
@@ -89,12 +129,12 @@ def run_module(module, arguments):
     output = io.StringIO()
     logged = []
     payload = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode()
-    # Whatever ran before in this process.
+    # Left by an earlier run in this process.
     warnings._global_warnings.clear()
     with (
         mock.patch.object(basic, "_ANSIBLE_ARGS", payload),
         mock.patch.object(basic, "_ANSIBLE_PROFILE", "legacy", create=True),
-        # This process lives on, and its garbage is to be collected.
+        # This process goes on, and its garbage is to be collected.
         mock.patch.object(gc, "freeze"),
         mock.patch.object(basic.AnsibleModule, "log", lambda _module, *parts, **_rest: logged.extend(parts)),
         contextlib.redirect_stdout(output),
@@ -109,8 +149,8 @@ def warning_text(warning):
     return warning if isinstance(warning, str) else warning["event"]["msg"]
 
 
-def check_result(result):
-    """What holds for every result, whatever happened."""
+def check_failures(result):
+    """Check the form of failures: a readable message, and the error as data."""
     assert "exception" not in result, result["exception"]
     if not result.get("failed"):
         assert "msg" not in result
@@ -125,7 +165,7 @@ def check_result(result):
 
 
 def check_failure(msg, error):
-    """A failure tells in words that can be read, and in data, what went wrong."""
+    """Check the form of one failure."""
     assert msg.isprintable(), msg
     assert 20 < len(msg) < 2000, msg
     assert msg.endswith("."), msg
@@ -136,13 +176,28 @@ def check_failure(msg, error):
     assert error["reason"]
 
 
-def held(simulator, email):
-    """IDs of the invitations that somebody has in truth, oldest first."""
+def invitations_of(simulator, email=ANN):
+    """IDs of the invitations that a person has in truth, oldest first."""
     return [invitation["id"] for invitation in simulator.invitations if invitation["email"].lower() == email]
 
 
-def emails_to(simulator, email="ann@example.com"):
-    """How many emails somebody got."""
+def members_now(simulator):
+    """The names of the roles of each member in truth, by email."""
+    return {member["email"].lower(): role_names(member) for member in simulator.members}
+
+
+def role_names(record):
+    """The names of the roles of a record of the API, sorted."""
+    return sorted(role["roleName"] for role in record["assignedRoles"])
+
+
+def returned_role_names(record):
+    """The names of the roles of an invitation or a member as a module returns it, sorted."""
+    return sorted(role["role_name"] for role in record["assigned_roles"])
+
+
+def emails_to(simulator, email=ANN):
+    """How many emails a person got."""
     return sum(each["email"].lower() == email for each in simulator.emails)
 
 
@@ -151,16 +206,14 @@ def calls(simulator, start=0):
     return [request["operation"] for request in itertools.islice(simulator.requests, start, None)]
 
 
-def refused_by_the_server(simulator, since=0):
-    """Whether somebody could not be invited, for a reason that the server alone knows."""
-    return any(
-        call["operation"] == "create_invitation" and call["status"] != 200 for call in simulator.requests[since:]
-    )
+def rejected_by_the_api(simulator, since=0):
+    """Whether the API rejected a grant of access, for a reason that it alone knows."""
+    return any(call["operation"] in (CREATE, UPDATE) and call["status"] != 200 for call in simulator.requests[since:])
 
 
-def settle(simulator):
-    """Let time pass until every write has happened and shows."""
-    for _time in range(6):
+def settle(simulator, reads=6):
+    """Read until every late write has happened and shows."""
+    for _read in range(reads):
         simulator.cloud.list_invitations()
         simulator.cloud.list_members()
 

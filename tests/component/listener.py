@@ -1,6 +1,6 @@
 # Copyright: Contributors to the clickhouse.cloud collection
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What servers that are written down to their last byte have in common."""
+"""The common part of servers that tests script to the last byte."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import threading
 
 
 class Listener:
-    """Listens on this host, and serves in a thread, by ``serve``, which ends when the listening socket is shut down."""
+    """Listens on this host and runs ``serve`` in a thread, until the listening socket is shut down."""
 
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))

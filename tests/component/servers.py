@@ -1,6 +1,6 @@
 # Copyright: Contributors to the clickhouse.cloud collection
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Servers that keep what they are sent, or repeat it, and credentials that are hard to recognise."""
+"""Servers that record what they are sent, or repeat it, and credentials that are hard to recognise."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def token(key, secret):
 
 
 def spellings(key, secret):
-    """How the credentials could be written."""
+    """The spellings in which the credentials could appear."""
     plain = [
         spelling
         for value in (key, secret)
@@ -71,7 +71,7 @@ class Request:
 
 
 class Recorder(ThreadingHTTPServer):
-    """An API that keeps the requests it gets, and answers each as a function of it says: a status and an envelope."""
+    """An API that records requests. A function of the request returns the response: a status and an envelope."""
 
     daemon_threads = True
 
@@ -111,23 +111,28 @@ class _Recording(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_DELETE = do_POST = do_GET  # noqa: N815  # names of http.server
+    do_DELETE = do_PATCH = do_POST = do_GET  # noqa: N815  # names of http.server
 
     def log_message(self, *_arguments):
         pass
 
 
 class Hostile(Recorder):
-    """One member and two invitations, their roles named after the credentials; one of the invitations stays."""
+    """One member and two invitations, their roles named after the credentials. It rejects some of the writes.
+
+    ``tasks`` are the options of a task of each module; ``task`` those of ``invitations``.
+    """
 
     def __init__(self):
         super().__init__(self.repeat)
-        self.task = {
-            "emails": ["ann@example.com"],
-            "roles": ["Developer"],
-            "purge": True,
-            "api_url": self.url,
-            "organization_id": "00000000-0000-4000-8000-00000000000a",
+        address = {"api_url": self.url, "organization_id": "00000000-0000-4000-8000-00000000000a"}
+        self.task = {"emails": ["ann@example.com"], "roles": ["Developer"], "purge": True, **address}
+        self.tasks = {
+            "invitations": self.task,
+            "memberships": {**self.task, "purge_limit": "100%"},
+            "invitation_info": {"members": True, **address},
+            "membership_info": address,
+            "role_info": address,
         }
 
     @staticmethod
@@ -138,12 +143,14 @@ class Hostile(Recorder):
             for number, name in enumerate(spellings(key, secret))
         ]
         person = {"role": "developer", "assignedRoles": roles}
-        if request.method == "DELETE" and request.path.endswith("e"):
+        if request.method == "PATCH" or (request.method == "DELETE" and request.path.endswith("e")):
             return 400, {"error": f"{request.authorization} is {key} with {secret}"}
         if request.method == "DELETE":
             return 200, {"requestId": "00000000-0000-4000-8000-00000000000f"}
         if request.path.endswith("/roles"):
-            return 200, {"result": [{"id": "00000000-0000-4000-8000-000000000100", "name": "Developer"}]}
+            names = {role["roleId"]: role["roleName"] for role in roles}
+            names["00000000-0000-4000-8000-000000000100"] = "Developer"
+            return 200, {"result": [{"id": role_id, "name": name} for role_id, name in names.items()]}
         if request.path.endswith("/members"):
             return 200, {"result": [{"userId": "1", "name": secret, "email": "ann@example.com", **person}]}
         ids = {f"{name}@example.com": f"00000000-0000-4000-8000-00000000000{name[0]}" for name in ("dan", "eve")}
@@ -151,7 +158,7 @@ class Hostile(Recorder):
 
 
 class Proxy(Listener):
-    """Opens the tunnels that it is asked for, unless it refuses, and keeps all that its clients send."""
+    """Opens tunnels unless it refuses, and records what its clients send."""
 
     def __init__(self, refusal=None):
         super().__init__()

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the clickhouse.cloud collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the modules document of themselves. That results are as documented, the harness checks in every run."""
+"""The RETURN sections of the modules. The harness validates every result against them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,18 @@ import jsonschema
 import pytest
 import yaml
 from component.documented import check_documented, returned, schema
+from component.harness import ANN, BOB, CAT, CREATE, DAN, EVE, UPDATE
 
-ANN, BOB = "ann@example.com", "bob@example.com"
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = ("invitation", "invitation_info", "invitations")
+MODULES = (
+    "invitation",
+    "invitation_info",
+    "invitations",
+    "membership",
+    "membership_info",
+    "memberships",
+    "role_info",
+)
 VALUES = [(module, name) for module in MODULES for name in returned(module)]
 
 
@@ -27,14 +35,14 @@ def records(sample):
     return sample if isinstance(sample, list) else [sample]
 
 
-def test_every_module_is_in_the_action_group_once():
+def test_every_module_is_in_the_action_group():
     runtime = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())
     assert runtime["action_groups"]["all"] == sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
     assert tuple(runtime["action_groups"]["all"]) == MODULES
 
 
 @pytest.mark.parametrize(("module", "name"), VALUES)
-def test_a_sample_is_true(module, name):
+def test_sample_is_as_documented(module, name):
     value = returned(module)[name]
     jsonschema.validate(value["sample"], schema(value))
     assert value["sample"] not in (None, [], {})
@@ -43,13 +51,24 @@ def test_a_sample_is_true(module, name):
             assert set(record) in (fields(value), fields(value) - {"error"})
 
 
+@pytest.mark.parametrize("name", ["api", "diff", "invitation", "member"])
+def test_value_of_several_modules_has_the_same_fields(name):
+    documented = [returned(module)[name]["contains"] for module in MODULES if name in returned(module)]
+    assert documented.count(documented[0]) == len(documented) > 1
+
+
 def test_every_documented_field_is_returned(run, simulator):
-    simulator.add_member("eve@example.com", role_names=["Billing"])
-    simulator.order_fault("status", operation="create_invitation", status=400, body="envelope", skip=2)
+    simulator.add_member(EVE, role_names=["Billing"])
+    simulator.order_fault("status", operation=CREATE, status=400, body="envelope", skip=2)
+    simulator.order_fault("status", operation=UPDATE, status=409, body="envelope", times=2)
     results = {
-        "invitation": [run.present(ANN), run.present("eve@example.com"), run.present("not an address")],
-        "invitations": [run.roster(BOB, "cat@example.com", "eve@example.com")],
-        "invitation_info": [run.info(members=True), run.info(organization_id="nonsense")],
+        "invitation": [run.invitation(ANN), run.invitation(EVE), run.invitation("not an address")],
+        "invitations": [run.invitations(BOB, CAT, EVE)],
+        "invitation_info": [run.invitation_info(members=True), run.invitation_info(organization_id="nonsense")],
+        "membership": [run.membership(DAN), run.membership(EVE)],
+        "memberships": [run.memberships("fay@example.com", {"email": EVE, "role": "admin"}), run.memberships("no")],
+        "membership_info": [run.membership_info(), run.membership_info(expires_within="never")],
+        "role_info": [run.role_info(), run.role_info(organization_id="nonsense")],
     }
     for module, told in results.items():
         for name, value in returned(module).items():
@@ -59,8 +78,8 @@ def test_every_documented_field_is_returned(run, simulator):
                 assert {field for record in found for field in record} == fields(value), (module, name)
 
 
-def test_what_is_not_documented_is_noticed(run):
-    result = run.info()
+def test_undocumented_value_is_an_error(run):
+    result = run.invitation_info()
     for odd in ({"odd": 1}, {"invitations": {}}, {"api": {**result["api"], "odd": 1}}, {"members": []}):
         with pytest.raises((AssertionError, jsonschema.ValidationError)):
             check_documented("invitation_info", {}, {**result, **odd})
