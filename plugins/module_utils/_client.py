@@ -302,7 +302,8 @@ def _interrupt(*_signal: object) -> None:
 def _deadline(seconds: float) -> Iterator[None]:
     """Raise DeadlinePassed inside after so many seconds: socket timeouts only bound the gap between two bytes."""
     before = signal.signal(signal.SIGALRM, _interrupt)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    # Again every second: an exception raised in a finalizer is lost.
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
     try:
         yield
     finally:

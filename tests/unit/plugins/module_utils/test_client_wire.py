@@ -16,8 +16,8 @@ import time
 
 import pytest
 import trustme
-from ansible_collections.clickhouse.cloud.plugins.module_utils._client import Client
-from ansible_collections.clickhouse.cloud.plugins.module_utils._errors import ApiError
+from ansible_collections.clickhouse.cloud.plugins.module_utils._client import Client, _deadline
+from ansible_collections.clickhouse.cloud.plugins.module_utils._errors import ApiError, DeadlinePassed
 from component.listener import Listener
 
 BODY = b'{"result": 1}'
@@ -321,3 +321,11 @@ class TestTls:
             error = fail(connect(wire.port, "https", "localhost", verify=str(path)))
         assert "check api_url, ca_path and the variable REQUESTS_CA_BUNDLE" in str(error)
         assert not error.transient
+
+
+def test_deadline_that_is_lost_in_a_finalizer_passes_again():
+    with _deadline(0.01), contextlib.suppress(DeadlinePassed):
+        with contextlib.suppress(DeadlinePassed):
+            time.sleep(10)
+        time.sleep(10)
+        pytest.fail("The deadline passed once only.")
