@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 
-def main(target: Path) -> None:
+def copy_collection(target: Path) -> None:
     """Copy the sources to the target folder."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"]
     names = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split("\0")
@@ -27,4 +27,4 @@ def main(target: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    copy_collection(Path(sys.argv[1]))

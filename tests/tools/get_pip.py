@@ -1,6 +1,9 @@
 # Copyright: Contributors to the clickhouse.cloud collection
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Put pip into a virtual environment, as the script that ansible-test downloads would, but with what Python brings."""
+"""Put pip into a virtual environment with what Python brings.
+
+Stands in for the script of that name that ansible-test would download, and takes its options.
+"""
 
 from __future__ import annotations
 

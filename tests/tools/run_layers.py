@@ -55,7 +55,7 @@ def run(target: str) -> Count:
     log.parent.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
     with log.open("w") as output:
-        command = ["make", "--no-print-directory", target, f"REPORTS={reports}"]
+        command = ["make", "--no-print-directory", "--keep-going", target, f"REPORTS={reports}"]
         code = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False).returncode
     succeeded = code == 0
     count = sum(map(count_report, sorted(reports.rglob("*.xml"))), Count())
