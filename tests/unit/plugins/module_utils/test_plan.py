@@ -1,0 +1,629 @@
+# Copyright: Contributors to the clickhouse.cloud collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a person has now, is to have, and the plan between the two."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from ansible_collections.clickhouse.cloud.plugins.module_utils._api import Desired, Invitation, Role
+from ansible_collections.clickhouse.cloud.plugins.module_utils._decide import predict
+from ansible_collections.clickhouse.cloud.plugins.module_utils._options import Limit, OptionError
+from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
+    Phase,
+    Policy,
+    confirm_roles,
+    fold,
+    latest,
+    plan_absent,
+    plan_present,
+    plan_revocation,
+)
+
+from ..people import current, desired, expired, invited, joined, without_roles, words
+from ..records import ADMIN, ALICE, ANALYST, BILLING, BOB, CAROL, DAVE, DAY, DEVELOPER, HOUR, NOW, ROLES, uid
+
+FAMILIES = pytest.mark.parametrize("manage_members", [False, True], ids=["invitations", "memberships"])
+
+DUE = {"renew_before": 2 * DAY}
+NEVER = {"renew_before": None}
+RESEND = {"resend": True}
+LONG = {"renew_before": 7 * DAY}
+
+AS_DESIRED = invited(DEVELOPER)
+SOON = invited(DEVELOPER, age=6 * DAY, left=DAY)
+LATE = expired(DEVELOPER)
+
+
+def person_of(wanted, invitations=(), members=(), **policy):
+    """The plan for one person, and the person's changes in words."""
+    (person,) = plan_present([wanted], current(invitations, members), Policy(**policy)).people
+    return person, ", ".join(map(words, person.changes))
+
+
+# invitations now | desired | policy | action | changes | the warning
+PRESENT = {
+    "nothing": ([], desired(DEVELOPER), {}, "created", "invite Developer", None),
+    "nothing, legacy role": ([], desired(role="admin"), {}, "created", "invite legacy admin", None),
+    "nothing, never renew": ([], desired(DEVELOPER), NEVER, "created", "invite Developer", None),
+    "nothing, resend": ([], desired(DEVELOPER), RESEND, "created", "invite Developer", None),
+    "someone else's": ([invited(DEVELOPER, email=BOB)], desired(DEVELOPER), {}, "created", "invite Developer", None),
+    "live": ([AS_DESIRED], desired(DEVELOPER), {}, "unchanged", "", None),
+    "live, resend": ([AS_DESIRED], desired(DEVELOPER), RESEND, "renewed", "revoke 1, invite Developer", None),
+    "live, never renew, resend": (
+        [AS_DESIRED],
+        desired(DEVELOPER),
+        {**NEVER, **RESEND},
+        "renewed",
+        "revoke 1, invite Developer",
+        None,
+    ),
+    "no expiry": ([invited(DEVELOPER, left=None)], desired(DEVELOPER), DUE, "unchanged", "", None),
+    "other roles": ([AS_DESIRED], desired(ADMIN), {}, "replaced", "revoke 1, invite Admin", None),
+    "other roles, resend": ([AS_DESIRED], desired(ADMIN), RESEND, "replaced", "revoke 1, invite Admin", None),
+    "other roles, soon": ([SOON], desired(ADMIN), DUE, "replaced", "revoke 1, invite Admin", None),
+    "other legacy role": ([invited()], desired(role="admin"), {}, "replaced", "revoke 1, invite legacy admin", None),
+    "unknown roles": ([invited()], desired(BILLING), {}, "unchanged", "", "(developer) cannot be compared"),
+    "unknown roles, soon": (
+        [invited(age=6 * DAY, left=DAY)],
+        desired(BILLING),
+        DUE,
+        "unchanged",
+        "",
+        "cannot be compared",
+    ),
+    "unknown roles, resend": ([invited()], desired(BILLING), RESEND, "unchanged", "", "cannot be compared"),
+    "expired": ([LATE], desired(DEVELOPER), {}, "renewed", "revoke 1, invite Developer", None),
+    "expired right now": (
+        [invited(DEVELOPER, left=0 * DAY)],
+        desired(DEVELOPER),
+        {},
+        "renewed",
+        "revoke 1, invite Developer",
+        None,
+    ),
+    "expired, other roles": ([LATE], desired(ADMIN), {}, "renewed", "revoke 1, invite Admin", None),
+    "expired, never renew": ([LATE], desired(DEVELOPER), NEVER, "expired", "", None),
+    "expired, never renew, resend": (
+        [LATE],
+        desired(DEVELOPER),
+        {**NEVER, **RESEND},
+        "renewed",
+        "revoke 1, invite Developer",
+        None,
+    ),
+    "expired, lived shorter than renew_before": (
+        [LATE],
+        desired(DEVELOPER),
+        {"renew_before": 9 * DAY},
+        "renewed",
+        "revoke 1, invite Developer",
+        None,
+    ),
+    "soon": ([SOON], desired(DEVELOPER), DUE, "renewed", "revoke 1, invite Developer", None),
+    "soon, at the limit": (
+        [SOON],
+        desired(DEVELOPER),
+        {"renew_before": DAY},
+        "renewed",
+        "revoke 1, invite Developer",
+        None,
+    ),
+    "soon, before the limit": ([SOON], desired(DEVELOPER), {"renew_before": DAY - HOUR}, "unchanged", "", None),
+    "soon, never renew": ([SOON], desired(DEVELOPER), NEVER, "unchanged", "", None),
+    "lives no longer than renew_before": (
+        [AS_DESIRED],
+        desired(DEVELOPER),
+        LONG,
+        "unchanged",
+        "",
+        "renew_before (7 days, 0:00:00) is ignored for alice@example.com, whose invitation lives for 7 days",
+    ),
+    "unknown lifetime": (
+        [invited(DEVELOPER, age=None)],
+        desired(DEVELOPER),
+        LONG,
+        "unchanged",
+        "",
+        "whose invitation does not show how long it lives in all",
+    ),
+    "two, one as desired": (
+        [invited(ADMIN), invited(DEVELOPER, number=2)],
+        desired(DEVELOPER),
+        {},
+        "unchanged",
+        "",
+        (f"another invitation, with other roles (Admin). If it is not intended, revoke it with state=absent and"
+        f" invitation_id={uid(1)}"),
+    ),
+    "two, both as desired": ([AS_DESIRED, invited(DEVELOPER, number=2)], desired(DEVELOPER), {}, "unchanged", "", None),
+    "two, one soon": (
+        [AS_DESIRED, invited(DEVELOPER, number=2, left=DAY)],
+        desired(DEVELOPER),
+        DUE,
+        "unchanged",
+        "",
+        None,
+    ),
+    "two, both soon: the later one goes last": (
+        [SOON, invited(DEVELOPER, number=2, left=HOUR)],
+        desired(DEVELOPER),
+        DUE,
+        "renewed",
+        "revoke 2, revoke 1, invite Developer",
+        None,
+    ),
+    "two, one as desired and soon": (
+        [SOON, invited(ADMIN, number=2)],
+        desired(DEVELOPER),
+        DUE,
+        "renewed",
+        "revoke 2, revoke 1, invite Developer",
+        None,
+    ),
+    "two, one as desired and expired": (
+        [LATE, invited(ADMIN, number=2)],
+        desired(DEVELOPER),
+        {},
+        "replaced",
+        "revoke 1, revoke 2, invite Developer",
+        None,
+    ),
+    "two, live before expired, other roles": (
+        [invited(ADMIN), expired(BILLING, number=2)],
+        desired(DEVELOPER),
+        {},
+        "replaced",
+        "revoke 2, revoke 1, invite Developer",
+        None,
+    ),
+    "two, both other roles": (
+        [invited(ADMIN), invited(BILLING, number=2, left=DAY)],
+        desired(DEVELOPER),
+        {},
+        "replaced",
+        "revoke 2, revoke 1, invite Developer",
+        None,
+    ),
+    "two, one unknown": (
+        [invited(role="developer"), expired(BILLING, number=2)],
+        desired(ANALYST),
+        {},
+        "unchanged",
+        "",
+        "cannot be compared",
+    ),
+    "two expired": (
+        [LATE, expired(DEVELOPER, number=2, left=-HOUR)],
+        desired(DEVELOPER),
+        {},
+        "renewed",
+        "revoke 1, revoke 2, invite Developer",
+        None,
+    ),
+}
+
+
+@FAMILIES
+@pytest.mark.parametrize(("found", "wanted", "policy", "action", "changes", "warning"), PRESENT.values(), ids=PRESENT)
+def test_invitation_is_planned(found, wanted, policy, action, changes, warning, manage_members):
+    person, planned = person_of(wanted, found, manage_members=manage_members, **policy)
+    assert (person.action, planned) == (action, changes)
+    assert [warning in each for each in person.warnings] == ([True] if warning else [])
+
+
+BY_ROLE = desired(role="admin")
+# member | invitations now | desired | policy | action of `invitation` | its warning | action of `membership` | changes
+MEMBERS = {
+    "as desired": (joined(DEVELOPER), [], desired(DEVELOPER), {}, "member", None, "unchanged", ""),
+    "other roles": (
+        joined(ADMIN, BILLING),
+        [],
+        desired(DEVELOPER),
+        {},
+        "member",
+        "with other roles (Admin, Billing) than desired (Developer), and an invitation cannot change them",
+        "updated",
+        "update Developer",
+    ),
+    "other legacy role": (joined(), [], BY_ROLE, {}, "member", "(developer)", "updated", "update legacy admin"),
+    "unknown roles": (joined(), [], desired(BILLING), {}, "member", None, "updated", "update Billing"),
+    "no roles": (without_roles(joined()), [], desired(BILLING), {}, "member", None, "updated", "update Billing"),
+    "resend": (joined(DEVELOPER), [], desired(DEVELOPER), RESEND, "member", None, "unchanged", ""),
+    "expired invitation": (joined(ADMIN), [LATE], desired(ADMIN), {}, "member", None, "unchanged", ""),
+    "expired invitation, resend": (joined(ADMIN), [LATE], desired(ADMIN), RESEND, "member", None, "unchanged", ""),
+    "expired invitation, never": (joined(ADMIN), [LATE], desired(ADMIN), NEVER, "expired", None, "unchanged", ""),
+    "live invitation": (
+        joined(ADMIN),
+        [AS_DESIRED],
+        desired(DEVELOPER),
+        {},
+        "unchanged",
+        None,
+        "updated",
+        "update Developer",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("member", "found", "wanted", "policy", "action", "warning", "managed", "changes"), MEMBERS.values(), ids=MEMBERS
+)
+def test_member_is_left_alone_or_updated(member, found, wanted, policy, action, warning, managed, changes):
+    person, planned = person_of(wanted, found, [member], **policy)
+    assert (person.action, planned) == (action, "")
+    assert [warning in each for each in person.warnings] == ([True] if warning else [])
+    person, planned = person_of(wanted, found, [member], manage_members=True, **policy)
+    assert (person.action, planned, person.warnings) == (managed, changes, ())
+
+
+# invitations now | a member | the action and changes of the invitation modules | and of the membership modules
+ABSENT = {
+    "nothing": ([], None, ("absent", ""), ("absent", "")),
+    "live": ([invited()], None, ("deleted", "revoke 1"), ("deleted", "revoke 1")),
+    "expired": ([expired()], None, ("deleted", "revoke 1"), ("deleted", "revoke 1")),
+    "three, the live ones first": (
+        [expired(), invited(number=2, left=HOUR), invited(number=3)],
+        None,
+        ("deleted", "revoke 3, revoke 2, revoke 1"),
+        ("deleted", "revoke 3, revoke 2, revoke 1"),
+    ),
+    "someone else's": ([invited(email=BOB)], joined(email=BOB), ("absent", ""), ("absent", "")),
+    "member": ([], joined(), ("absent", ""), ("removed", "remove")),
+    "member, live": ([invited()], joined(), ("deleted", "revoke 1"), ("removed", "remove, revoke 1")),
+}
+
+
+@FAMILIES
+@pytest.mark.parametrize(("found", "member", "invitations", "memberships"), ABSENT.values(), ids=ABSENT)
+def test_access_is_taken(found, member, invitations, memberships, manage_members):
+    now = current(found, [member] if member else [])
+    (person,) = plan_absent([ALICE, ALICE], now, Policy(manage_members=manage_members)).people
+    planned = (person.action, ", ".join(map(words, person.changes)))
+    assert planned == (memberships if manage_members else invitations)
+
+
+@pytest.mark.parametrize(
+    ("invitation", "action", "changes"),
+    [(None, "absent", []), (invited(number=5), "deleted", ["revoke 5"])],
+    ids=["unknown", "known"],
+)
+def test_revocation_by_id_takes_this_one_invitation(invitation, action, changes):
+    (person,) = plan_revocation(invitation, NOW).people
+    assert (person.action, list(map(words, person.changes)), person.by_id) == (action, changes, True)
+
+
+# What is there: Bob, who is not listed, has joined and is invited; Carol is only invited, Dave's invitation expired.
+OTHERS = current(
+    [invited(email=BOB, number=2), invited(email=CAROL, number=3), expired(email=DAVE, number=4)], [joined(email=BOB)]
+)
+
+
+@pytest.mark.parametrize(
+    ("policy", "planned"),
+    [
+        ({"purge": False}, []),
+        ({}, [(BOB, "revoke 2"), (CAROL, "revoke 3"), (DAVE, "revoke 4")]),
+        ({"manage_members": True}, [(BOB, "remove, revoke 2"), (CAROL, "revoke 3"), (DAVE, "revoke 4")]),
+        ({"manage_members": True, "purge_exclude": frozenset((BOB, DAVE))}, [(CAROL, "revoke 3")]),
+    ],
+    ids=["not purged", "invitations", "memberships", "excluded"],
+)
+def test_purge_takes_access_from_people_who_are_not_listed(policy, planned):
+    plan = plan_present([desired(DEVELOPER)], OTHERS, Policy(**{"purge": True, **policy}))
+    assert [(each.email, ", ".join(map(words, each.changes))) for each in plan.people[1:]] == planned
+
+
+# --- order -----------------------------------------------------------------------------------------------------------
+
+ORDER = {
+    "invited": (desired(DEVELOPER), None, Phase.GRANT),
+    "additional role": (desired(DEVELOPER, BILLING), joined(DEVELOPER), Phase.GRANT),
+    "becomes administrator": (desired(ADMIN), joined(DEVELOPER), Phase.GRANT),
+    "becomes administrator by the legacy role": (desired(role="admin"), joined(), Phase.GRANT),
+    "fewer roles": (desired(DEVELOPER), joined(DEVELOPER, BILLING), Phase.DEMOTE),
+    "other roles": (desired(BILLING), joined(DEVELOPER), Phase.DEMOTE),
+    "is no administrator any more": (desired(role="developer"), joined(role="admin"), Phase.DEMOTE),
+    "administrator with fewer roles": (desired(ADMIN), joined(ADMIN, BILLING), Phase.GRANT),
+}
+
+
+@pytest.mark.parametrize(("wanted", "member", "phase"), ORDER.values(), ids=ORDER)
+def test_roles_are_added_before_others_are_taken(wanted, member, phase):
+    person, _changes = person_of(wanted, [], [member] if member else [], manage_members=True)
+    assert person.phase is phase
+
+
+def test_access_is_granted_before_it_is_taken():
+    roster = [desired(DEVELOPER), desired(ADMIN, email=BOB), desired(BILLING, email=CAROL)]
+    now = current([invited(email="eve@example.com")], [joined(ADMIN), joined(BILLING, email=BOB), joined(email=DAVE)])
+    plan = plan_present(roster, now, Policy(manage_members=True, purge=True))
+    assert [(each.email, each.action) for each in plan.people] == [
+        (BOB, "updated"),
+        (CAROL, "created"),
+        (ALICE, "updated"),
+        (DAVE, "removed"),
+        ("eve@example.com", "deleted"),
+    ]
+
+
+# --- safety ----------------------------------------------------------------------------------------------------------
+
+# purge_limit | people now | of these stay | whether it may be applied
+LIMITS = {
+    "25% of 20, at the limit": (Limit(25, percentage=True), 20, 15, True),
+    "25% of 20, above": (Limit(25, percentage=True), 20, 14, False),
+    "25% of 7, rounded down": (Limit(25, percentage=True), 7, 5, False),
+    "25% of 3 is one person": (Limit(25, percentage=True), 3, 2, True),
+    "100%": (Limit(100, percentage=True), 20, 1, True),
+    "count, at the limit": (Limit(2), 20, 18, True),
+    "count, above": (Limit(2), 20, 17, False),
+    "count of none": (Limit(0), 20, 19, False),
+}
+
+
+@FAMILIES
+@pytest.mark.parametrize(("limit", "have", "stay", "safe"), LIMITS.values(), ids=LIMITS)
+def test_purge_limit(limit, have, stay, safe, manage_members):
+    emails = [f"person-{number:02}@example.com" for number in range(have)]
+    if manage_members:
+        now = current([invited(email=emails[0])], [joined(email=email) for email in emails])
+    else:
+        now = current([invited(email=email) for email in emails], [joined(email=email) for email in "abcdefgh"])
+    policy = Policy(manage_members=manage_members, purge=True, purge_limit=limit)
+    plan = plan_present([desired(role="developer", email=email) for email in emails[:stay]], now, policy)
+    if safe:
+        plan.check(now)
+        return
+    with pytest.raises(OptionError) as caught:
+        plan.check(now)
+    purged, most = have - stay, limit.most(have)
+    assert str(caught.value).startswith(
+        f"Nothing was changed: purge would take access from {purged} of {have} people, and purge_limit ({limit})"
+        f" allows {most}: {emails[stay]}"
+    )
+
+
+def test_exceeded_purge_limit_names_five_people_and_says_how_many_more():
+    now = current([invited(email=f"{letter}@example.com") for letter in "gfedcba"])
+    plan = plan_present([desired(DEVELOPER)], now, Policy(purge=True, purge_limit=Limit(1)))
+    with pytest.raises(OptionError, match=r": a@example\.com, b.*, e@example\.com, and 2 more\. Check that the roster"):
+        plan.check(now)
+
+
+@pytest.mark.parametrize("purge", [False, True])
+def test_purge_limit_counts_neither_expired_invitations_nor_people_who_are_named(purge):
+    now = current([*(expired(email=f"{letter}@example.com") for letter in "abc"), invited(email=BOB, number=9)])
+    policy = Policy(purge=purge, purge_limit=Limit(0))
+    (plan_present([desired(DEVELOPER, email=BOB)], now, policy) if purge else plan_absent([BOB], now, policy)).check(
+        now
+    )
+
+
+EVERYBODY_ADMIN = [joined(ADMIN), joined(ADMIN, email=BOB)]
+# members now | the roster | who else is to go | whether somebody stays an administrator
+ADMINS = {
+    "the only one is demoted": ([joined(ADMIN)], [desired(DEVELOPER)], [], False),
+    "the only one is demoted, legacy": ([joined(role="admin")], [desired(role="developer")], [], False),
+    "the only one is removed": ([joined(ADMIN), joined(BILLING, email=BOB)], [], [ALICE], False),
+    "all go": (EVERYBODY_ADMIN, [desired(DEVELOPER)], [BOB], False),
+    "another one stays": (EVERYBODY_ADMIN, [desired(DEVELOPER)], [], True),
+    "a member becomes one": (
+        [joined(ADMIN), joined(email=BOB)],
+        [desired(DEVELOPER), desired(ADMIN, email=BOB)],
+        [],
+        True,
+    ),
+    "a member becomes one, legacy": (
+        [joined(ADMIN), joined(email=BOB)],
+        [desired(role="admin", email=BOB)],
+        [ALICE],
+        True,
+    ),
+    "somebody is only invited as one": ([joined(ADMIN)], [desired(DEVELOPER), desired(ADMIN, email=BOB)], [], False),
+    "it keeps other roles": ([joined(ADMIN)], [desired(ADMIN, BILLING)], [], True),
+    "there is none": ([joined(BILLING)], [desired(DEVELOPER)], [], True),
+    "nobody is touched": ([joined(ADMIN)], [], [CAROL], True),
+}
+
+
+@pytest.mark.parametrize(("members", "roster", "go", "safe"), ADMINS.values(), ids=ADMINS)
+def test_somebody_stays_an_administrator(members, roster, go, safe):
+    # The people who are to go are purged or, without a roster, named.
+    now, policy = current([], members), Policy(manage_members=True, purge=bool(go))
+    plan = plan_present(roster, now, policy) if roster else plan_absent(go, now, policy)
+    if safe:
+        plan.check(now)
+        return
+    with pytest.raises(OptionError, match=r"^Nothing was changed: no member would have the system role Admin.*alice"):
+        plan.check(now)
+
+
+def test_invitation_modules_touch_no_administrator():
+    now = current([], [joined(ADMIN)])
+    plan = plan_present([desired(DEVELOPER)], now, Policy(purge=True))
+    plan.check(now)
+    assert not plan.people[0].changes
+
+
+# --- roles that are confirmed ----------------------------------------------------------------------------------------
+
+UNSEEN = Desired(ALICE, None, (Role(ADMIN.id),))
+# invitations | a member | desired | policy | whether the organization's roles are needed
+CONFIRMED = {
+    "nothing now": ([], None, BY_ROLE, {}, False),
+    "nothing to do": ([AS_DESIRED], None, desired(role="developer"), {}, False),
+    "access is not granted": ([AS_DESIRED], joined(), None, {}, False),
+    "expired, legacy role": ([LATE], None, BY_ROLE, {}, True),
+    "expired, no assigned roles shown, legacy role": ([expired()], None, BY_ROLE, {}, False),
+    "expired, by ID": ([LATE], None, UNSEEN, {}, False),
+    "replaced, legacy role": ([AS_DESIRED], None, BY_ROLE, {}, True),
+    "replaced, no assigned roles shown, legacy role": ([invited()], None, BY_ROLE, {}, False),
+    "replaced, by ID": ([AS_DESIRED], None, UNSEEN, {}, True),
+    "resent, legacy role": ([invited(ADMIN)], None, BY_ROLE, RESEND, True),
+    "resent, by ID": ([invited(ADMIN)], None, desired(ADMIN), RESEND, True),
+    "member, legacy role": ([], joined(DEVELOPER), BY_ROLE, {}, True),
+    "member, no assigned roles shown, legacy role": ([], joined(), BY_ROLE, {}, False),
+    "member, by ID": ([], joined(DEVELOPER), UNSEEN, {}, False),
+}
+
+
+@pytest.mark.parametrize(("found", "member", "wanted", "policy", "needed"), CONFIRMED.values(), ids=CONFIRMED)
+def test_nothing_is_given_up_for_roles_that_may_not_exist(found, member, wanted, policy, needed):
+    now, policy = current(found, [member] if member else []), Policy(manage_members=True, **policy)
+    plan = plan_present([wanted], now, policy) if wanted else plan_absent([ALICE], now, policy)
+    assert plan.people[0].needs_confirmed_roles is needed
+    confirmed = confirm_roles(plan, ROLES)
+    if needed:
+        (before,), (after,) = plan.people, confirmed.people
+        assert after.action == before.action
+        assert [words(each) for each in after.changes[:-1]] == [words(each) for each in before.changes[:-1]]
+        assert after.changes[-1].desired == Desired(ALICE, wanted.role, (ADMIN,))
+    else:
+        assert confirmed == plan
+
+
+def test_confirmed_plan_grants_before_it_takes():
+    now = current([], [joined(ADMIN), joined(DEVELOPER, email=BOB)])
+    plan = plan_present([desired(role="developer"), desired(role="admin", email=BOB)], now, Policy(manage_members=True))
+    assert [each.email for each in confirm_roles(plan, ROLES).people] == [BOB, ALICE]
+
+
+@pytest.mark.parametrize("roles", [[], [ADMIN, Role(uid(7), "Admin", "system")]], ids=["no role", "two roles"])
+def test_expired_invitation_is_renewed_by_a_legacy_role_that_stands_for_no_single_role(roles):
+    plan = plan_present([BY_ROLE], current([LATE]), Policy())
+    assert confirm_roles(plan, roles) == plan
+
+
+def test_renewed_invitation_keeps_the_roles_that_it_shows():
+    person, _changes = person_of(desired(role="developer"), [SOON], **DUE)
+    assert person.desired == Desired(ALICE, "developer", (DEVELOPER,))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "roles", "message"),
+    [
+        (
+            desired(role="developer"),
+            [ADMIN, Role(uid(7), "Developer", "custom")],
+            "role: the organization has no system role 'developer'; use roles, of Admin, Developer.",
+        ),
+        (
+            desired(role="developer"),
+            [DEVELOPER, Role(uid(7), "Developer", "system")],
+            "role: the organization has more than one system role 'developer'; use roles, of Developer, Developer.",
+        ),
+        (
+            desired(Role(uid(7))),
+            [ADMIN],
+            f"roles: the organization has no role {uid(7)!r}; its roles are: Admin.",
+        ),
+    ],
+    ids=["only a custom role", "two system roles", "unknown ID"],
+)
+def test_live_invitation_is_not_given_up_for_a_role_that_does_not_exist(wanted, roles, message):
+    plan = plan_present([wanted], current([invited(ADMIN, role="admin")]), Policy())
+    with pytest.raises(OptionError) as caught:
+        confirm_roles(plan, roles)
+    assert str(caught.value) == f"{ALICE}: {message}"
+
+
+# --- what a plan shows -----------------------------------------------------------------------------------------------
+
+
+def test_diff_has_a_line_for_each_person_with_a_change():
+    eve, frank, grace = "eve@example.com", "frank@example.com", "grace@example.com"
+    now = current(
+        [invited(BILLING, email=eve), expired(ADMIN, email=DAVE), invited(email=BOB), invited(DEVELOPER, email=grace)],
+        [joined(ADMIN, email=CAROL), joined(BILLING, email=frank)],
+    )
+    roster = [
+        desired(DEVELOPER, ADMIN),
+        desired(role="developer", email=BOB),
+        desired(DEVELOPER, email=CAROL),
+        desired(BILLING, email=DAVE),
+        desired(Role(uid(9)), email=eve),
+    ]
+    plan = plan_present(roster, now, Policy(manage_members=True, purge=True))
+    assert plan.diff() == {
+        "before": f"{CAROL}: Admin\n{eve}: Billing\n{frank}: Billing\n{grace}: Developer\n",
+        "after": f"{ALICE}: Admin, Developer\n{CAROL}: Developer\n{DAVE}: Billing\n{eve}: {uid(9)}\n",
+    }
+
+
+def test_diff_without_changes_is_empty():
+    assert plan_absent([ALICE], current(), Policy()).diff() == {"before": "", "after": ""}
+
+
+def test_diff_of_a_revocation_shows_an_expired_invitation_too():
+    assert plan_absent([ALICE], current([LATE]), Policy()).diff() == {"before": f"{ALICE}: Developer\n", "after": ""}
+
+
+def test_predicted_invitation_has_no_id_and_no_times():
+    person, _changes = person_of(desired(DEVELOPER), [invited(ADMIN)])
+    outcome = predict(person)
+    assert (outcome.action, outcome.changed) == ("replaced", True)
+    assert outcome.invitation == Invitation(ALICE, None, (DEVELOPER,))
+
+
+def test_predicted_member_has_the_desired_roles():
+    person, _changes = person_of(desired(DEVELOPER), [], [joined(ADMIN, role="admin")], manage_members=True)
+    assert predict(person).member == joined(DEVELOPER, role="admin")
+
+
+# --- the roster ------------------------------------------------------------------------------------------------------
+
+
+def test_repeated_people_are_folded_in_order():
+    bob, alice, carol = (desired(ADMIN, email=email) for email in (BOB, ALICE, CAROL))
+    assert fold([bob, alice, bob, carol, alice]) == [bob, alice, carol]
+
+
+@pytest.mark.parametrize(
+    ("second", "roles"),
+    [
+        (desired(BILLING), "Admin, and Billing"),
+        (desired(ADMIN, BILLING), "Admin, and Admin, Billing"),
+        (desired(role="admin"), "Admin, and admin"),
+    ],
+    ids=["other roles", "more roles", "the legacy role"],
+)
+def test_person_listed_with_different_roles_is_rejected(second, roles):
+    with pytest.raises(OptionError) as caught:
+        fold([desired(ADMIN), desired(ADMIN, email=BOB), second])
+    assert str(caught.value) == f"{ALICE} is listed twice with different roles: {roles}; delete one of the two entries."
+
+
+def test_latest_invitation_is_the_one_that_expires_last():
+    soon, later, endless = invited(left=HOUR), invited(left=DAY), invited(left=None)
+    assert latest([]) is None
+    assert latest([soon, later]) is later
+    assert latest([endless, later]) is endless
+
+
+@pytest.mark.parametrize(
+    ("found", "policy", "asks"),
+    [
+        ([], {}, True),
+        ([LATE], {}, True),
+        ([LATE], NEVER, False),
+        ([AS_DESIRED], {}, False),
+        ([invited(ADMIN)], {}, False),
+        ([SOON], DUE, False),
+    ],
+    ids=["nothing", "expired", "expired, never renew", "live", "other roles", "soon"],
+)
+def test_members_matter_only_to_people_without_a_live_invitation(found, policy, asks):
+    person, _changes = person_of(desired(DEVELOPER), found, **policy)
+    assert person.invites_a_newcomer is asks
+
+
+def test_renewal_is_planned_by_the_apis_clock():
+    soon = current([SOON])
+    (person,) = plan_present([desired(DEVELOPER)], soon, Policy(renew_before=timedelta(0))).people
+    assert person.action == "unchanged"
+    later = type(soon)(soon.invitations, (), NOW + 2 * DAY)
+    (person,) = plan_present([desired(DEVELOPER)], later, Policy(renew_before=timedelta(0))).people
+    assert person.action == "renewed"

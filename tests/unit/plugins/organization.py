@@ -1,0 +1,126 @@
+# Copyright: Contributors to the clickhouse.cloud collection
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An organization in memory, which does as it is told, in place of the API; and strategies for any organization."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
+
+from ansible_collections.clickhouse.cloud.plugins.module_utils._api import Deletion, Desired, Invitation, Member
+from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import Current, Policy
+from hypothesis import strategies as st
+
+from .people import USERS
+from .records import DAY, NOW, ROLES, timestamp, uid
+from .scripted import Clock
+
+PEOPLE = tuple(USERS)
+
+
+class Organization:
+    """It shows assigned roles, or as an older one only the legacy role. ``calls`` has what it was asked, in order."""
+
+    def __init__(self, invitations=(), members=(), *, shows_roles=True, may_list_members=True):
+        self.invited = {invitation.id: invitation for invitation in invitations}
+        self.joined = {member.user_id: member for member in members}
+        self.shows_roles = shows_roles
+        self.may_list_members = may_list_members
+        self.emails = []
+        self.calls = []
+        settings = SimpleNamespace(retry_timeout=120)
+        self.client = SimpleNamespace(now=lambda: NOW, clock=Clock(), settings=settings, retries=0)
+
+    @property
+    def current(self):
+        return Current(tuple(self.invited.values()), tuple(self.joined.values()), NOW)
+
+    def invitations(self):
+        self.calls.append("invitations")
+        return list(self.invited.values())
+
+    def members(self):
+        self.calls.append("members")
+        return list(self.joined.values())
+
+    def members_if_allowed(self):
+        return self.members() if self.may_list_members else None
+
+    def roles(self):
+        self.calls.append("roles")
+        return list(ROLES)
+
+    def invitation(self, invitation_id):
+        self.calls.append("invitation")
+        return self.invited.get(invitation_id)
+
+    def create_invitation(self, desired):
+        self.calls.append(f"invite {desired.email}")
+        self.emails.append(desired.email)
+        invitation = Invitation(
+            email=desired.email,
+            role=desired.role or "developer",
+            assigned_roles=self._assigned(desired),
+            id=uid(100 + len(self.emails)),
+            created_at=timestamp(NOW),
+            expire_at=timestamp(NOW + 7 * DAY),
+        )
+        self.invited[invitation.id] = invitation
+        return invitation
+
+    def delete_invitation(self, invitation):
+        self.calls.append(f"revoke {invitation.email}")
+        return Deletion.DELETED if self.invited.pop(invitation.id, None) else Deletion.ALREADY_GONE
+
+    def update_member(self, member, desired):
+        self.calls.append(f"update {member.email}")
+        role = desired.role or member.role
+        self.joined[member.user_id] = replace(member, role=role, assigned_roles=self._assigned(desired))
+        return member
+
+    def remove_member(self, member):
+        self.calls.append(f"remove {member.email}")
+        return Deletion.DELETED if self.joined.pop(member.user_id, None) else Deletion.ALREADY_GONE
+
+    def _assigned(self, desired):
+        by_role = (each for each in ROLES if each.name.lower() == desired.role)
+        return tuple(desired.assigned_roles or by_role) if self.shows_roles else None
+
+
+people = st.sampled_from(PEOPLE)
+role_sets = st.lists(st.sampled_from(ROLES), min_size=1, max_size=3, unique=True).map(tuple)
+legacy_roles = st.sampled_from(["admin", "developer"])
+durations = st.integers(0, 14 * 24).map(lambda hours: timedelta(hours=hours))
+moments = st.none() | st.integers(-10 * 24, 10 * 24).map(lambda hours: timestamp(NOW + timedelta(hours=hours)))
+
+rosters = st.lists(
+    st.builds(Desired, people, legacy_roles) | st.builds(Desired, people, st.none(), role_sets),
+    max_size=4,
+    unique_by=lambda desired: desired.email,
+)
+invitations = st.lists(
+    st.builds(
+        Invitation,
+        email=people,
+        role=st.none() | legacy_roles,
+        assigned_roles=st.none() | st.just(()) | role_sets,
+        created_at=moments,
+        expire_at=moments,
+    ),
+    max_size=4,
+).map(lambda found: [replace(each, id=uid(number)) for number, each in enumerate(found)])
+members = st.lists(
+    st.builds(Member, people, st.none() | legacy_roles, st.none() | st.just(()) | role_sets),
+    max_size=4,
+    unique_by=lambda member: member.email,
+).map(lambda found: [replace(each, user_id=USERS[each.email]) for each in found])
+policies = st.builds(
+    Policy,
+    renew_before=st.none() | durations,
+    resend=st.booleans(),
+    manage_members=st.booleans(),
+    purge=st.booleans(),
+    purge_exclude=st.frozensets(people, max_size=2),
+)
