@@ -182,7 +182,7 @@ def _decide_successor(case: Case, gone: Attempt) -> Verdict:
     invitation, member = case.shown_invitation(reading), case.shown_member(reading)
     if invitation:
         return [Revoke(invitation)]
-    if member and case.manage_members and not case.removed:
+    if member and case.manage_members and not any(isinstance(each.change, Remove) for each in case.attempts):
         return [Remove(member)]
     if not case.proves(gone, AMBIGUOUS):
         return []
@@ -336,14 +336,14 @@ def _systemic_failure(ledger: Ledger, outcomes: Mapping[str, Outcome]) -> ApiErr
 
     An unanswered write, or 403 for one member, may be that person's alone. For two people in a row it is not.
     """
-    attempts = [ledger[email][-1] for email in list(reversed(ledger))[:2]]
-    errors = [
-        outcomes[email].error if email in outcomes else ledger[email][-1].error for email in list(reversed(ledger))[:2]
-    ]
+    emails = list(reversed(ledger))[:2]
+    errors = [outcomes[email].error if email in outcomes else ledger[email][-1].error for email in emails]
     last = errors[0] if errors else None
     if last is None or not _is_systemic(last):
         return None
-    alone = attempts[0].about_the_person or (last.ambiguous and last.method != "GET")
+    alone = last.ambiguous and last.method != "GET"
+    for attempt in ledger[emails[0]]:
+        alone |= attempt.about_the_person and attempt.error is not None and attempt.error.status == last.status
     return last if not alone or _is_systemic(errors[-1] if len(errors) > 1 else None) else None
 
 
@@ -360,7 +360,7 @@ def _stops_reads(error: ApiError) -> bool:
 
 def _reads(case: Case) -> set[str]:
     """The lists that tell what became of a person's attempts."""
-    if isinstance(case.last.change, (Update, Remove)):
+    if all(isinstance(attempt.change, (Update, Remove)) for attempt in case.attempts):
         return {"members"}
     rejected = any(attempt.error is not None and attempt.error.rejected for attempt in case.sent)
     return {"invitations", "members"} if rejected or case.manage_members else {"invitations"}
