@@ -135,8 +135,10 @@ PRESENT = {
         {},
         "unchanged",
         "",
-        (f"another invitation, with other roles (Admin). If it is not intended, revoke it with state=absent and"
-        f" invitation_id={uid(1)}"),
+        (
+            f"another invitation, with other roles (Admin). If it is not intended, revoke it with state=absent and"
+            f" invitation_id={uid(1)}"
+        ),
     ),
     "two, both as desired": ([AS_DESIRED, invited(DEVELOPER, number=2)], desired(DEVELOPER), {}, "unchanged", "", None),
     "two, one soon": (

@@ -110,14 +110,18 @@ def test_role_is_found_by(names, roles, found):
         (
             "data team",
             TWINS,
-            (f"several roles have the name 'data team': Data team ({uid(0xC1)}), DATA TEAM ({uid(0xC2)});"
-            " give the ID of one of them."),
+            (
+                f"several roles have the name 'data team': Data team ({uid(0xC1)}), DATA TEAM ({uid(0xC2)});"
+                " give the ID of one of them."
+            ),
         ),
         (
             "Admin",
             [ADMIN, CUSTOM_ADMIN],
-            (f"several roles have the name 'Admin': Admin ({ADMIN.id}), Admin ({uid(0xB1)});"
-            " give the ID of one of them."),
+            (
+                f"several roles have the name 'Admin': Admin ({ADMIN.id}), Admin ({uid(0xB1)});"
+                " give the ID of one of them."
+            ),
         ),
     ],
     ids=["unknown name", "unknown name, no roles", "unknown ID", "name in two cases", "name of two roles"],
