@@ -72,7 +72,7 @@ def apply(api: OrganizationApi, plan: Plan) -> list[Outcome]:
             _write(api, decision, ledger)
             pauses = iter(PAUSES)
         else:
-            reading = _read(api, decision, next(pauses, PAUSES[-1]))
+            reading = _read(api, plan, decision, next(pauses, PAUSES[-1]))
         decision = decide(plan, ledger, decision.outcomes, reading, api.client.now(), api.client.settings.retry_timeout)
     return [decision.outcomes[person.email] for person in plan.people]
 
@@ -109,7 +109,7 @@ def _call(api: OrganizationApi, change: Change) -> Invitation | Member | Deletio
     return api.remove_member(change.member)
 
 
-def _read(api: OrganizationApi, decision: Decision, pause: float) -> Reading:
+def _read(api: OrganizationApi, plan: Plan, decision: Decision, pause: float) -> Reading:
     """Wait, then read the lists again that people wait for. A failure to read is final."""
     if decision.unreachable:
         return Reading(api.client.clock.monotonic(), api.client.now(), error=decision.unreachable)
@@ -118,7 +118,8 @@ def _read(api: OrganizationApi, decision: Decision, pause: float) -> Reading:
     at = api.client.clock.monotonic()
     try:
         invitations = api.invitations() if "invitations" in decision.reads else []
-        members = api.members_if_allowed() if "members" in decision.reads else None
+        list_members = api.members if plan.policy.manage_members else api.members_if_allowed
+        members = list_members() if "members" in decision.reads else None
     except ApiError as error:
         return Reading(at, api.client.now(), error=error)
     return Reading(at, api.client.now(), invitations, members or ())
