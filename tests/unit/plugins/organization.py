@@ -10,6 +10,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 from ansible_collections.clickhouse.cloud.plugins.module_utils._api import Deletion, Desired, Invitation, Member
+from ansible_collections.clickhouse.cloud.plugins.module_utils._errors import ApiError
 from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import Current, Policy
 from hypothesis import strategies as st
 
@@ -30,8 +31,8 @@ class Organization:
         self.may_list_members = may_list_members
         self.emails = []
         self.calls = []
-        settings = SimpleNamespace(retry_timeout=120)
-        self.client = SimpleNamespace(now=lambda: NOW, clock=Clock(), settings=settings, retries=0)
+        settings, clock = SimpleNamespace(retry_timeout=120), Clock()
+        self.client = SimpleNamespace(now=lambda: NOW, clock=clock, sleep=clock.sleep, settings=settings, retries=0)
 
     @property
     def current(self):
@@ -43,6 +44,8 @@ class Organization:
 
     def members(self):
         self.calls.append("members")
+        if not self.may_list_members:
+            raise ApiError("Could not list the members", "FORBIDDEN", "GET", status=403)
         return list(self.joined.values())
 
     def members_if_allowed(self):
