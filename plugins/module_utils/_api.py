@@ -182,10 +182,8 @@ class CloudApi:
 
     def update_member(self, member: Member, desired: Desired) -> Member:
         """Replace a member's whole set of roles, and return the answer, which may still show the roles of before."""
-        purpose, path = (
-            f"change the roles of {member.email}",
-            self._path("members", quote(str(member.user_id), safe="")),
-        )
+        purpose = f"change the roles of {member.email}"
+        path = self._path("members", quote(str(member.user_id), safe=""))
         answer = _member(self._send_roles(purpose, "PATCH", path, desired, {}))
         if answer is None or answer.user_id != member.user_id:
             raise _unreadable(purpose, "PATCH", path)
@@ -196,15 +194,23 @@ class CloudApi:
         return self._delete(f"remove {member.email}", "members", member.user_id)
 
     def _send_roles(self, purpose: str, method: str, path: str, desired: Desired, fields: dict[str, Any]) -> object:
-        """Send roles by ID or, if the API rejects that, by the legacy role: an organization may take only one."""
+        """Send roles by ID or, if the API rejects that, by the legacy role: an organization may take only one.
+
+        If it rejects both, the first rejection is raised.
+        """
+        by_role = {**fields, "role": desired.role}
         ids = sorted(role.id for role in desired.assigned_roles or ())
-        if ids:
+        if not ids:
+            return self.client.call(purpose, method, path, by_role)
+        try:
+            return self.client.call(purpose, method, path, {**fields, "assignedRoleIds": ids})
+        except ApiError as rejection:
+            if rejection.status != 400 or not desired.role:
+                raise
             try:
-                return self.client.call(purpose, method, path, {**fields, "assignedRoleIds": ids})
+                return self.client.call(purpose, method, path, by_role)
             except ApiError as error:
-                if error.status != 400 or not desired.role:
-                    raise
-        return self.client.call(purpose, method, path, {**fields, "role": desired.role})
+                raise (rejection if error.rejected else error) from None
 
     def _delete(self, purpose: str, collection: str, record_id: str | None) -> Deletion:
         """Delete a record. Only the API's own 404 says that it is gone: a gateway's says nothing."""
