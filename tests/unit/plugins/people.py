@@ -36,8 +36,8 @@ def expired(*roles, **fields):
     return invited(*roles, **{"age": 8 * DAY, "left": -DAY, **fields})
 
 
-def joined(*roles, role="developer", email=ALICE):
-    return Member(email, role, roles or None, user_id=USERS.get(email, email))
+def joined(*roles, role="developer", email=ALICE, user_id=None):
+    return Member(email, role, roles or None, user_id=user_id or USERS.get(email, email))
 
 
 def without_roles(holder):

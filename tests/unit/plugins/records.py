@@ -63,9 +63,9 @@ def expired_record(**fields):
     return invitation_record(**{"age": 8 * DAY, "left": -DAY, **fields})
 
 
-def member_record(email=BOB, roles=(DEVELOPER,), role="developer", name="Someone"):
+def member_record(email=BOB, roles=(DEVELOPER,), role="developer", name="Someone", user_id="user-1"):
     return {
-        "userId": "user-1",
+        "userId": user_id,
         "name": name,
         "email": email,
         **_roles(roles, role),

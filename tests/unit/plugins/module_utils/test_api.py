@@ -1,14 +1,16 @@
 # Copyright: Contributors to the clickhouse.cloud collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Paths and fields of the API, and what is read of its answers, whatever they are."""
+
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from ansible_collections.clickhouse.cloud.plugins.module_utils import _options
 from ansible_collections.clickhouse.cloud.plugins.module_utils._api import (
     CloudApi,
+    Deletion,
     Desired,
     Invitation,
     Member,
@@ -16,9 +18,11 @@ from ansible_collections.clickhouse.cloud.plugins.module_utils._api import (
     parse_timestamp,
 )
 from ansible_collections.clickhouse.cloud.plugins.module_utils._errors import ApiError
+from ansible_collections.clickhouse.cloud.plugins.module_utils._options import is_uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ..people import desired, invited, joined
 from ..records import (
     ADMIN,
     ALICE,
@@ -26,6 +30,7 @@ from ..records import (
     BILLING,
     BOB,
     DAY,
+    DEVELOPER,
     NOW,
     ORGANIZATION,
     invitation_record,
@@ -34,7 +39,7 @@ from ..records import (
     timestamp,
     uid,
 )
-from ..scripted import Answer, done, refusal, result
+from ..scripted import Answer, done, lost, refusal, result
 
 
 def utc(*parts):
@@ -62,7 +67,7 @@ def utc(*parts):
         ("2024-02-29T00:00:00Z", utc(2024, 2, 29)),
     ],
 )
-def test_a_timestamp(text, moment):
+def test_timestamp_is_parsed(text, moment):
     assert parse_timestamp(text) == moment
 
 
@@ -89,7 +94,7 @@ def test_a_timestamp(text, moment):
         "\u0662026-11-23T12:00:00Z",
     ],
 )
-def test_no_timestamp(text):
+def test_malformed_timestamp_is_none(text):
     assert parse_timestamp(text) is None
 
 
@@ -98,7 +103,7 @@ def test_no_timestamp(text):
     st.integers(-14 * 60, 14 * 60),
     st.text("0123456789", max_size=9),
 )
-def test_every_timestamp_is_read_back(moment, minutes, more_digits):
+def test_timestamp_of_any_zone_and_precision_is_parsed(moment, minutes, more_digits):
     zone = timezone(timedelta(minutes=minutes))
     try:
         local = moment.astimezone(zone)
@@ -109,35 +114,37 @@ def test_every_timestamp_is_read_back(moment, minutes, more_digits):
     assert parse_timestamp(text) == moment
 
 
-class TestInvitation:
-    @pytest.mark.parametrize(
-        ("expire_at", "expired", "within_a_day"),
-        [
-            (timestamp(NOW - DAY), True, True),
-            (timestamp(NOW), True, True),
-            (timestamp(NOW + DAY), False, True),
-            (timestamp(NOW + DAY + timedelta(seconds=1)), False, False),
-            ("some day", False, False),
-            (None, False, False),
-        ],
-    )
-    def test_expiry(self, expire_at, expired, within_a_day):
-        invitation = Invitation(ALICE, expire_at=expire_at)
-        assert invitation.expired(NOW) is expired
-        assert invitation.expires_within(DAY, NOW) is within_a_day
+@pytest.mark.parametrize(
+    ("expire_at", "expired", "within_a_day"),
+    [
+        (timestamp(NOW - DAY), True, True),
+        (timestamp(NOW), True, True),
+        (timestamp(NOW + DAY), False, True),
+        (timestamp(NOW + DAY + timedelta(seconds=1)), False, False),
+        ("some day", False, False),
+        (None, False, False),
+    ],
+)
+def test_invitation_expires(expire_at, expired, within_a_day):
+    invitation = Invitation(ALICE, expire_at=expire_at)
+    assert invitation.expired(NOW) is expired
+    assert invitation.expires_within(DAY, NOW) is within_a_day
 
-    @pytest.mark.parametrize(
-        ("created_at", "expire_at", "lifetime"),
-        [
-            (timestamp(NOW), timestamp(NOW + 7 * DAY), 7 * DAY),
-            (None, timestamp(NOW), None),
-            (timestamp(NOW), None, None),
-            ("once", timestamp(NOW), None),
-        ],
-    )
-    def test_lifetime(self, created_at, expire_at, lifetime):
-        assert Invitation(ALICE, created_at=created_at, expire_at=expire_at).lifetime() == lifetime
 
+@pytest.mark.parametrize(
+    ("created_at", "expire_at", "lifetime"),
+    [
+        (timestamp(NOW), timestamp(NOW + 7 * DAY), 7 * DAY),
+        (None, timestamp(NOW), None),
+        (timestamp(NOW), None, None),
+        ("once", timestamp(NOW), None),
+    ],
+)
+def test_lifetime_is_known_if_both_times_are(created_at, expire_at, lifetime):
+    assert Invitation(ALICE, created_at=created_at, expire_at=expire_at).lifetime() == lifetime
+
+
+# --- records ---------------------------------------------------------------------------------------------------------
 
 NOT_TEXT = [None, 5, True, [], {}, ["x"], {"x": 1}]
 
@@ -146,56 +153,83 @@ def without(record, *names):
     return {name: value for name, value in record.items() if name not in names}
 
 
-class TestReadingAnInvitation:
-    def read(self, cloud, api, record):
+@pytest.fixture
+def read(cloud, api):
+    """Read one invitation."""
+
+    def read(record):
         api.invitations(record)
         (invitation,) = cloud.invitations()
         return invitation
 
-    def test_whole(self, cloud, api):
-        record = invitation_record(f" {ALICE.upper()} ", roles=[ADMIN, BILLING], role="admin")
-        record["id"] = record["id"].upper()
-        assert self.read(cloud, api, record) == Invitation(
-            email=ALICE,
-            role="admin",
-            assigned_roles=(ADMIN, BILLING),
-            id=uid(1),
-            created_at=timestamp(NOW - DAY),
-            expire_at=timestamp(NOW + 6 * DAY),
-        )
+    return read
 
-    def test_bare(self, cloud, api):
-        assert self.read(cloud, api, {"id": uid(1), "email": ALICE}) == Invitation(ALICE, id=uid(1))
 
-    @pytest.mark.parametrize("odd", NOT_TEXT)
-    def test_what_is_not_text_is_as_missing(self, cloud, api, odd):
-        record = {"id": uid(1), "email": ALICE, **dict.fromkeys(("role", "createdAt", "expireAt"), odd)}
-        assert self.read(cloud, api, record) == Invitation(ALICE, id=uid(1))
-
-    @pytest.mark.parametrize(
-        ("assigned_roles", "read"),
-        [
-            (None, None),
-            ([], ()),
-            ("Admin", ()),
-            ({"roleId": uid(7)}, ()),
-            ([{"roleId": uid(7).upper()}], (Role(uid(7)),)),
-            ([{"roleId": "System-Admin", "roleName": "Admin"}], (Role("System-Admin", "Admin"),)),
-            ([{"roleId": uid(7), "roleName": 5, "roleType": []}], (Role(uid(7)),)),
-            # With one that cannot be read, none is known
-            ([{"roleId": uid(7)}, {"roleName": "Admin"}], ()),
-            ([{"roleId": uid(7)}, {"roleId": ""}], ()),
-            ([{"roleId": uid(7)}, {"roleId": 5}], ()),
-            ([{"roleId": uid(7)}, None], ()),
-        ],
+def test_whole_invitation_is_read(read):
+    record = invitation_record(roles=[ADMIN, BILLING], role="admin")
+    record["id"] = record["id"].upper()
+    assert read(record) == Invitation(
+        email=ALICE,
+        role="admin",
+        assigned_roles=(ADMIN, BILLING),
+        id=uid(1),
+        created_at=timestamp(NOW - DAY),
+        expire_at=timestamp(NOW + 6 * DAY),
     )
-    def test_assigned_roles(self, cloud, api, assigned_roles, read):
-        record = {"id": uid(1), "email": ALICE, "assignedRoles": assigned_roles}
-        assert self.read(cloud, api, record).assigned_roles == read
 
-    def test_half_characters_become_printable(self, cloud, api):
-        invitation = self.read(cloud, api, {"id": uid(1), "email": ALICE, "role": "a\ud800b\u00fc"})
-        assert invitation.role == "a?b\u00fc"
+
+def test_whole_member_is_read(cloud, api):
+    api.members(member_record(BOB, roles=[ADMIN]))
+    assert cloud.members() == [
+        Member(BOB, "developer", (ADMIN,), user_id="user-1", name="Someone", joined_at=timestamp(NOW - 30 * DAY))
+    ]
+
+
+def test_whole_role_is_read(cloud, api):
+    api.expect("GET", "/roles", result([role_record(ADMIN), {"id": uid(9).upper(), "name": "Data team"}]))
+    assert cloud.roles() == [ADMIN, Role(uid(9), "Data team", "custom")]
+
+
+@pytest.mark.parametrize("written", [f" {ALICE.upper()} ", "alice@example.com"])
+def test_emails_are_normalised(cloud, api, written):
+    api.invitations(invitation_record(written))
+    api.members(member_record(written))
+    assert [each.email for each in (*cloud.invitations(), *cloud.members())] == [ALICE, ALICE]
+
+
+def test_bare_invitation_is_read(read):
+    assert read({"id": uid(1), "email": ALICE}) == Invitation(ALICE, id=uid(1))
+
+
+@pytest.mark.parametrize("odd", NOT_TEXT)
+def test_field_that_is_not_text_counts_as_missing(read, odd):
+    record = {"id": uid(1), "email": ALICE, **dict.fromkeys(("role", "createdAt", "expireAt"), odd)}
+    assert read(record) == Invitation(ALICE, id=uid(1))
+
+
+@pytest.mark.parametrize(
+    ("assigned_roles", "roles"),
+    [
+        (None, None),
+        ([], ()),
+        ("Admin", ()),
+        ({"roleId": uid(7)}, ()),
+        ([{"roleId": uid(7).upper()}], (Role(uid(7)),)),
+        ([{"roleId": "System-Admin", "roleName": "Admin"}], (Role("System-Admin", "Admin"),)),
+        ([{"roleId": uid(7), "roleName": 5, "roleType": []}], (Role(uid(7)),)),
+        # With one that cannot be read, none is known.
+        ([{"roleId": uid(7)}, {"roleName": "Admin"}], ()),
+        ([{"roleId": uid(7)}, {"roleId": ""}], ()),
+        ([{"roleId": uid(7)}, {"roleId": 5}], ()),
+        ([{"roleId": uid(7)}, None], ()),
+    ],
+)
+def test_assigned_roles_are_read(read, assigned_roles, roles):
+    assert read({"id": uid(1), "email": ALICE, "assignedRoles": assigned_roles}).assigned_roles == roles
+
+
+def test_lone_surrogates_become_printable(read):
+    assert read({"id": uid(1), "email": ALICE, "role": "a\ud800b\u00fc"}).role == "a?b\u00fc"
 
 
 ODD_INVITATIONS = [
@@ -213,247 +247,240 @@ ODD_INVITATIONS = [
     {**invitation_record(), "email": " "},
     {**invitation_record(), "email": [ALICE]},
 ]
-
-
+ODD_MEMBERS = [None, [], {}, without(member_record(), "email"), without(member_record(), "userId")]
+ODD_ROLES = [None, [], {}, {"id": uid(1)}, {"name": "x"}, {"id": "", "name": "x"}]
 LISTS = [
-    ("invitations", "invitations", invitation_record(BOB, number=2), ODD_INVITATIONS),
-    ("members", "members", member_record(BOB), [None, [], {}, {"email": None}, {"email": " "}]),
-    ("roles", "roles", role_record(ADMIN), [None, [], {}, {"id": uid(1)}, {"name": "x"}, {"id": "", "name": "x"}]),
+    ("invitations", invitation_record(BOB, number=2), ODD_INVITATIONS),
+    ("members", member_record(BOB), ODD_MEMBERS),
+    ("roles", role_record(ADMIN), ODD_ROLES),
 ]
 ODD_RECORDS = [
-    pytest.param(method, path, good, odd, id=f"{path}: {str(odd)[:40]}")
-    for method, path, good, odds in LISTS
-    for odd in odds
+    pytest.param(path, good, odd, id=f"{path}: {str(odd)[:40]}") for path, good, odds in LISTS for odd in odds
 ]
 
 
-class TestOddRecords:
-    """One among good ones is stepped over; where there are only odd ones, the answer is not one of the API's."""
-
-    @pytest.mark.parametrize(("method", "path", "good", "odd"), ODD_RECORDS)
-    def test_among_good_ones(self, cloud, api, method, path, good, odd):
-        api.expect("GET", f"/{path}", result([odd, good, odd]))
-        assert len(getattr(cloud, method)()) == 1
-
-    @pytest.mark.parametrize(("method", "path", "good", "odd"), ODD_RECORDS)
-    def test_alone(self, cloud, api, method, path, good, odd):  # noqa: ARG002
-        api.expect("GET", f"/{path}", result([odd]))
-        with pytest.raises(ApiError, match=r"the answer is not one of ClickHouse Cloud's \(unexpected content\)"):
-            getattr(cloud, method)()
-
-    @pytest.mark.parametrize("answer", [None, {}, "x", 5, {"invitations": []}])
-    @pytest.mark.parametrize(("method", "path"), [row[:2] for row in LISTS])
-    def test_no_list(self, cloud, api, method, path, answer):
-        api.expect("GET", f"/{path}", result(answer))
-        with pytest.raises(ApiError, match="unexpected content") as failure:
-            getattr(cloud, method)()
-        assert failure.value.as_result() == {
-            "status": 200,
-            "reason": "unexpected content",
-            "request_id": None,
-            "method": "GET",
-            "path": f"{BELOW}/{path}",
-        }
+@pytest.mark.parametrize(("path", "good", "odd"), ODD_RECORDS)
+def test_odd_record_among_good_ones_is_skipped(cloud, api, path, good, odd):
+    api.expect("GET", f"/{path}", result([odd, good, odd]))
+    assert len(getattr(cloud, path)()) == 1
 
 
-def test_members(cloud, api):
-    api.members(member_record(BOB.upper(), roles=[ADMIN]), {"email": ALICE})
-    assert cloud.members() == [
-        Member(BOB, "developer", (ADMIN,), user_id="user-1", name="Someone", joined_at=timestamp(NOW - 30 * DAY)),
-        Member(ALICE),
-    ]
+@pytest.mark.parametrize(("path", "good", "odd"), ODD_RECORDS)
+def test_list_of_odd_records_alone_is_rejected(cloud, api, path, good, odd):  # noqa: ARG001
+    api.expect("GET", f"/{path}", result([odd]))
+    with pytest.raises(ApiError, match=r"the response is not one of ClickHouse Cloud's \(unexpected content\)"):
+        getattr(cloud, path)()
 
 
-def test_members_that_the_key_may_not_list(cloud, api):
+@pytest.mark.parametrize("answer", [None, {}, "x", 5, {"invitations": []}])
+@pytest.mark.parametrize("path", [path for path, *_more in LISTS])
+def test_answer_that_is_no_list_is_rejected(cloud, api, path, answer):
+    api.expect("GET", f"/{path}", result(answer))
+    with pytest.raises(ApiError, match="unexpected content") as caught:
+        getattr(cloud, path)()
+    assert caught.value.as_result() == {
+        "status": 200,
+        "reason": "unexpected content",
+        "request_id": None,
+        "method": "GET",
+        "path": f"{BELOW}/{path}",
+    }
+
+
+# --- calls -----------------------------------------------------------------------------------------------------------
+
+
+def test_members_that_the_key_may_not_list_are_none(cloud, api):
     api.members(answer=refusal(403))
     assert cloud.members_if_allowed() is None
-    api.members(answer=refusal(400))
+
+
+@pytest.mark.parametrize("answer", [refusal(400), Answer(403, b"<html>")], ids=["rejected", "a gateway's 403"])
+def test_members_that_cannot_be_listed_are_a_failure(cloud, api, answer):
+    api.members(answer=answer)
     with pytest.raises(ApiError):
         cloud.members_if_allowed()
 
 
-def test_roles(cloud, api):
-    api.expect("GET", "/roles", result([role_record(ADMIN), {"id": uid(9).upper(), "name": "Data team"}]))
-    assert cloud.roles() == [ADMIN, Role(uid(9), "Data team", "custom")]
+def test_invitation_is_got_by_id(cloud, api):
+    api.get(1, {**invitation_record(number=1), "id": uid(1).upper()})
+    assert cloud.invitation(uid(1)).id == uid(1)
 
 
-class TestGettingOne:
-    def test_found(self, cloud, api):
-        api.get(1, {**invitation_record(number=1), "id": uid(1).upper()})
-        assert cloud.invitation(uid(1)).id == uid(1)
-
-    @pytest.mark.parametrize("status", [400, 404])
-    def test_a_late_read_is_made_up_for_by_listing(self, cloud, api, status):
-        api.get(1, refusal(status))
-        api.invitations(invitation_record(number=2), invitation_record(number=1))
-        assert cloud.invitation(uid(1)).id == uid(1)
-
-    def test_unknown(self, cloud, api):
-        api.get(1, refusal(404))
-        api.invitations(invitation_record(number=2))
-        assert cloud.invitation(uid(1)) is None
-
-    def test_an_unknown_organization_is_no_unknown_invitation(self, cloud, api):
-        api.get(1, refusal(404))
-        api.invitations(answer=refusal(404, "NOT_FOUND"))
-        with pytest.raises(ApiError, match="found no such organization"):
-            cloud.invitation(uid(1))
-
-    def test_other_refusals_are_failures(self, cloud, api):
-        api.get(1, refusal(403))
-        with pytest.raises(ApiError, match="lacks a permission"):
-            cloud.invitation(uid(1))
-
-    @pytest.mark.parametrize("answer", [None, [], {}, [invitation_record()], invitation_record(number=2)])
-    def test_something_else(self, cloud, api, answer):
-        api.get(1, result(answer))
-        with pytest.raises(ApiError, match="unexpected content"):
-            cloud.invitation(uid(1))
+@pytest.mark.parametrize("status", [400, 404])
+def test_list_has_an_invitation_that_a_stale_read_missed(cloud, api, status):
+    api.get(1, refusal(status))
+    api.invitations(invitation_record(number=2), invitation_record(number=1))
+    assert cloud.invitation(uid(1)).id == uid(1)
 
 
-class TestCreating:
-    def test_with_roles(self, cloud, api):
-        api.create(invitation_record(ALICE.upper()), ALICE, roles=[BILLING, ADMIN])
-        assert cloud.create(Desired(ALICE, assigned_roles=(BILLING, ADMIN))).email == ALICE
-
-    def test_with_the_older_role(self, cloud, api):
-        api.create(invitation_record(), ALICE, role="admin")
-        assert cloud.create(Desired(ALICE, "admin")).id == uid(1)
-
-    @pytest.mark.parametrize("answer", [None, [], {}, invitation_record(BOB), without(invitation_record(), "id")])
-    def test_an_unreadable_success_leaves_it_open(self, cloud, api, answer):
-        api.create(result(answer), ALICE, role="admin")
-        with pytest.raises(ApiError, match="unexpected content") as failure:
-            cloud.create(Desired(ALICE, "admin"))
-        assert failure.value.ambiguous
-        assert not failure.value.transient
+def test_unknown_invitation_is_none(cloud, api):
+    api.get(1, refusal(404))
+    api.invitations(invitation_record(number=2))
+    assert cloud.invitation(uid(1)) is None
 
 
-class TestDeleting:
-    """True where it is ours, False where the invitation was gone already, None where that cannot be told."""
-
-    invitation = Invitation(ALICE, id=uid(1))
-
-    @pytest.mark.parametrize("answer", [done(), result(None), result({}), result([1])])
-    def test_deleted(self, cloud, api, answer):
-        api.delete(1, answer)
-        assert cloud.delete(self.invitation) is True
-
-    def test_gone_already(self, cloud, api):
-        api.delete(1, refusal(404))
-        assert cloud.delete(self.invitation) is False
-
-    @pytest.mark.parametrize("fault", [refusal(500), refusal(502), refusal(504)])
-    def test_gone_on_a_second_try_may_have_been_ours(self, cloud, api, fault):
-        api.delete(1, fault)
-        api.delete(1, refusal(404))
-        assert cloud.delete(self.invitation) is None
-
-    def test_gone_after_being_throttled_was_not_ours(self, cloud, api):
-        api.delete(1, refusal(429))
-        api.delete(1, refusal(404))
-        assert cloud.delete(self.invitation) is False
-
-    @pytest.mark.parametrize(
-        "answer",
-        [
-            Answer(204),
-            Answer(200, b"<html>"),
-            Answer(200, b"[]"),
-            Answer(200, b""),
-            Answer(200, b'{"message": "Please log in"}'),
-            Answer(302),
-        ],
-    )
-    def test_what_may_have_been_a_success_is_looked_into(self, cloud, api, answer):
-        api.delete(1, answer)
-        api.get(1, refusal(404))
-        api.invitations()
-        assert cloud.delete(self.invitation) is None
-
-    @pytest.mark.parametrize(
-        ("look", "failed"),
-        [
-            (result(invitation_record()), r"revoke the invitation of alice@example\.com"),
-            (refusal(401), f"get the invitation {uid(1)}"),
-        ],
-        ids=["still there", "no look"],
-    )
-    def test_an_unreadable_success_that_did_nothing_is_a_failure(self, cloud, api, look, failed):
-        api.delete(1, Answer(200, b"<html>"))
-        api.get(1, look)
-        with pytest.raises(ApiError, match=f"^Could not {failed}") as caught:
-            cloud.delete(self.invitation)
-        clause = "; whether alice@example.com is still invited is not known: run this again"
-        assert str(caught.value).count(clause) == 1
-
-    @pytest.mark.parametrize(
-        ("answer", "look"),
-        [(refusal(400), refusal(401)), (Answer(200, b"<html>"), refusal(418))],
-        ids=["refused", "the look is refused"],
-    )
-    def test_where_not_all_is_out_of_reach_it_is_the_deletion_that_failed(self, cloud, api, answer, look):
-        api.delete(1, answer)
-        api.get(1, look)
-        with pytest.raises(ApiError, match=r"^Could not revoke the invitation of alice@example\.com"):
-            cloud.delete(self.invitation)
-
-    def test_gone_after_the_last_try_was_lost_may_have_been_ours(self, api, client_with):
-        cloud = CloudApi(client_with(retry_timeout=0.1), ORGANIZATION)
-        api.delete(1, refusal(504))
-        api.get(1, refusal(404))
-        api.invitations()
-        assert cloud.delete(self.invitation) is None
-
-    def test_a_gateways_404_tells_nothing(self, cloud, api):
-        api.delete(1, Answer(404, b"<html>"))
-        api.get(1, invitation_record())
-        with pytest.raises(ApiError, match=r"^Could not revoke the invitation of alice@example\.com") as caught:
-            cloud.delete(self.invitation)
-        assert "not known" not in str(caught.value)
-
-    def test_refused_because_it_is_gone(self, cloud, api):
-        api.delete(1, refusal(400))
-        api.get(1, refusal(404))
-        api.invitations()
-        assert cloud.delete(self.invitation) is False
-
-    def test_refused(self, cloud, api):
-        api.delete(1, refusal(400, "not now"))
-        api.get(1, invitation_record())
-        with pytest.raises(ApiError, match="not now"):
-            cloud.delete(self.invitation)
-
-    @pytest.mark.parametrize("status", [401, 403])
-    def test_not_allowed(self, cloud, api, status):
-        api.delete(1, refusal(status))
-        with pytest.raises(ApiError):
-            cloud.delete(self.invitation)
+def test_unknown_organization_is_no_unknown_invitation(cloud, api):
+    api.get(1, refusal(404))
+    api.invitations(answer=refusal(404, "NOT_FOUND"))
+    with pytest.raises(ApiError, match="found no such organization"):
+        cloud.invitation(uid(1))
 
 
-class TestTheOrganization:
-    def test_is_asked_for_once(self, client, api):
-        cloud = CloudApi(client, None)
-        api.expect("GET", "/v1/organizations", result([{"id": ORGANIZATION.upper()}]))
-        api.invitations()
-        api.members()
-        cloud.invitations()
-        cloud.members()
+def test_invitation_that_the_key_may_not_get_is_a_failure(cloud, api):
+    api.get(1, refusal(403))
+    with pytest.raises(ApiError, match="lacks a permission"):
+        cloud.invitation(uid(1))
 
-    @pytest.mark.parametrize(
-        ("answer", "count"),
-        [
-            ([], 0),
-            ([{}, {"id": None}, {"id": "5"}, "x"], 0),
-            ({"id": ORGANIZATION}, 0),
-            (None, 0),
-            ([{"id": ORGANIZATION}, {"id": uid(2)}], 2),
-        ],
-    )
-    def test_has_to_be_one(self, client, api, answer, count):
-        api.expect("GET", "/v1/organizations", result(answer))
-        with pytest.raises(ApiError, match=rf"\({count} organizations instead of one\).*; set organization_id\.$"):
-            CloudApi(client, None).invitations()
+
+@pytest.mark.parametrize("answer", [None, [], {}, [invitation_record()], invitation_record(number=2)])
+def test_answer_with_another_invitation_is_rejected(cloud, api, answer):
+    api.get(1, result(answer))
+    with pytest.raises(ApiError, match="unexpected content"):
+        cloud.invitation(uid(1))
+
+
+INVITED, UPDATED = invitation_record(roles=[ADMIN]), member_record(ALICE, roles=[ADMIN], user_id=uid(5))
+MEMBER = Member(ALICE, user_id=uid(5))
+WRITES = {
+    "invite": (lambda cloud, roles: cloud.create_invitation(roles), "POST", "/invitations", {"email": ALICE}, INVITED),
+    "update": (lambda cloud, roles: cloud.update_member(MEMBER, roles), "PATCH", f"/members/{uid(5)}", {}, UPDATED),
+}
+WRITING = pytest.mark.parametrize(("write", "method", "path", "fields", "record"), WRITES.values(), ids=WRITES)
+BOTH_ROLES = desired(ADMIN, role="admin")
+
+
+@WRITING
+@pytest.mark.parametrize(
+    ("roles", "sent"),
+    [
+        (desired(BILLING, ADMIN), {"assignedRoleIds": [ADMIN.id, BILLING.id]}),
+        (desired(role="admin"), {"role": "admin"}),
+        (BOTH_ROLES, {"assignedRoleIds": [ADMIN.id]}),
+    ],
+    ids=["by ID, sorted", "by the legacy role", "by ID if both are known"],
+)
+def test_roles_are_sent(cloud, api, write, method, path, fields, record, roles, sent):
+    api.expect(method, path, result(record), {**fields, **sent})
+    assert write(cloud, roles).assigned_roles == (ADMIN,)
+
+
+@WRITING
+def test_legacy_role_is_sent_if_its_id_is_rejected(cloud, api, write, method, path, fields, record):
+    api.expect(method, path, refusal(400), {**fields, "assignedRoleIds": [ADMIN.id]})
+    api.expect(method, path, result(record), {**fields, "role": "admin"})
+    assert write(cloud, BOTH_ROLES).email == ALICE
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 409])
+def test_legacy_role_is_not_sent_after_another_failure(cloud, api, status):
+    api.create(refusal(status, "no"), ALICE, roles=[ADMIN])
+    with pytest.raises(ApiError, match="no"):
+        cloud.create_invitation(BOTH_ROLES)
+
+
+@pytest.mark.parametrize(
+    ("second", "reason"),
+    [(refusal(400, "use assignedRoleIds"), "no seats"), (refusal(403, "denied"), "denied")],
+    ids=["rejected, too", "another failure"],
+)
+def test_rejected_id_is_reported_unless_the_legacy_role_fails_otherwise(cloud, api, second, reason):
+    api.create(refusal(400, "no seats"), ALICE, roles=[ADMIN])
+    api.create(second, ALICE, role="admin")
+    with pytest.raises(ApiError) as caught:
+        cloud.create_invitation(BOTH_ROLES)
+    assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize("answer", [None, [], {}, invitation_record(BOB), without(invitation_record(), "id")])
+def test_invitation_with_an_unreadable_answer_is_ambiguous(cloud, api, answer):
+    api.create(result(answer), ALICE, role="admin")
+    with pytest.raises(ApiError, match=r"Could not invite alice.*unexpected content") as caught:
+        cloud.create_invitation(Desired(ALICE, "admin"))
+    assert (caught.value.ambiguous, caught.value.transient) == (True, False)
+
+
+@pytest.mark.parametrize("answer", [None, [], {}, member_record(ALICE, user_id=uid(6)), without(UPDATED, "email")])
+def test_update_with_an_unreadable_answer_is_ambiguous(cloud, api, answer):
+    api.expect("PATCH", f"/members/{uid(5)}", result(answer), {"role": "admin"})
+    with pytest.raises(ApiError, match=r"Could not change the roles of alice.*unexpected content") as caught:
+        cloud.update_member(MEMBER, Desired(ALICE, "admin"))
+    assert (caught.value.ambiguous, caught.value.transient) == (True, False)
+
+
+def test_update_is_repeated_after_a_lost_response(cloud, api):
+    for answer in (lost(), refusal(503), result(UPDATED)):
+        api.expect("PATCH", f"/members/{uid(5)}", answer, {"assignedRoleIds": [DEVELOPER.id]})
+    assert cloud.update_member(MEMBER, desired(DEVELOPER)).user_id == uid(5)
+
+
+def test_user_id_is_quoted_in_a_path(cloud, api):
+    api.expect("DELETE", "/members/auth0%7C5%2F..", done())
+    assert cloud.remove_member(joined(email=ALICE, user_id="auth0|5/..")) is Deletion.DELETED
+
+
+# the answers to DELETE | what came of it, None for a failure
+DELETIONS = {
+    "done": ([done()], Deletion.DELETED),
+    "done, with a result": ([result([1])], Deletion.DELETED),
+    "gone already": ([refusal(404)], Deletion.ALREADY_GONE),
+    "gone after 500": ([refusal(500), refusal(404)], Deletion.UNCLEAR),
+    "gone after 504": ([refusal(504), refusal(404)], Deletion.UNCLEAR),
+    "gone after a lost response": ([lost(), refusal(404)], Deletion.UNCLEAR),
+    "gone after being throttled": ([refusal(429), refusal(404)], Deletion.ALREADY_GONE),
+    "done after 503": ([refusal(503), done()], Deletion.DELETED),
+    "a gateway's 404": ([Answer(404, b"<html>")], None),
+    "rejected": ([refusal(400)], None),
+    "not allowed": ([refusal(403)], None),
+    "no envelope": ([Answer(200, b"<html>")], None),
+    "no request ID": ([Answer(200, b'{"message": "Please log in"}')], None),
+    "no content": ([Answer(204)], None),
+    "redirected": ([Answer(302)], None),
+}
+
+
+@pytest.mark.parametrize(
+    ("delete", "path", "purpose"),
+    [
+        (lambda cloud: cloud.delete_invitation(invited()), f"/invitations/{uid(1)}", "revoke the invitation of alice"),
+        (lambda cloud: cloud.remove_member(MEMBER), f"/members/{uid(5)}", "remove alice"),
+    ],
+    ids=["invitation", "member"],
+)
+@pytest.mark.parametrize(("answers", "deletion"), DELETIONS.values(), ids=DELETIONS)
+def test_deletion(cloud, api, delete, path, purpose, answers, deletion):
+    for answer in answers:
+        api.expect("DELETE", path, answer)
+    if deletion:
+        assert delete(cloud) is deletion
+        return
+    with pytest.raises(ApiError, match=f"^Could not {purpose}"):
+        delete(cloud)
+
+
+def test_organization_of_the_key_is_looked_up_once(client, api):
+    cloud = CloudApi(client, None)
+    api.expect("GET", "/v1/organizations", result([{"id": ORGANIZATION.upper()}]))
+    api.invitations()
+    api.members()
+    cloud.invitations()
+    cloud.members()
+
+
+@pytest.mark.parametrize(
+    ("answer", "count"),
+    [
+        ([], 0),
+        ([{}, {"id": None}, {"id": "5"}, "x"], 0),
+        ({"id": ORGANIZATION}, 0),
+        (None, 0),
+        ([{"id": ORGANIZATION}, {"id": uid(2)}], 2),
+    ],
+)
+def test_key_without_exactly_one_organization_is_rejected(client, api, answer, count):
+    api.expect("GET", "/v1/organizations", result(answer))
+    with pytest.raises(ApiError, match=rf"\({count} organizations instead of one\).*; set organization_id\.$"):
+        CloudApi(client, None).invitations()
 
 
 JSON = st.recursive(
@@ -494,13 +521,14 @@ NEARLY = st.fixed_dictionaries(
         ("GET", "/members", lambda cloud: cloud.members()),
         ("GET", "/roles", lambda cloud: cloud.roles()),
         ("GET", f"/invitations/{uid(1)}", lambda cloud: cloud.invitation(uid(1))),
-        ("GET", "/v1/organizations", lambda cloud: CloudApi(cloud.client, None).path()),
-        ("POST", "/invitations", lambda cloud: cloud.create(Desired(ALICE, "admin"))),
+        ("POST", "/invitations", lambda cloud: cloud.create_invitation(Desired(ALICE, "admin"))),
+        ("PATCH", f"/members/{uid(5)}", lambda cloud: cloud.update_member(MEMBER, Desired(ALICE, "admin"))),
     ],
+    ids=["invitations", "members", "roles", "invitation", "invite", "update"],
 )
 @given(value=JSON | NEARLY | st.lists(NEARLY, min_size=1, max_size=3))
-def test_whatever_comes_is_a_value_or_a_failure(cloud, api, method, path, read, value):
-    body = {"email": ALICE, "role": "admin"} if method == "POST" else None
+def test_any_answer_is_a_record_or_a_failure(cloud, api, method, path, read, value):
+    body = {"POST": {"email": ALICE, "role": "admin"}, "PATCH": {"role": "admin"}}.get(method)
     api.expect(method, path, result(value), body)
     try:
         found = read(cloud)
@@ -511,9 +539,9 @@ def test_whatever_comes_is_a_value_or_a_failure(cloud, api, method, path, read, 
         if isinstance(each, Invitation):
             each.lifetime()
             shown = each.as_result(NOW)
-            assert _options.is_uuid(shown["id"])
+            assert is_uuid(shown["id"])
         elif isinstance(each, Member):
             shown = each.as_result()
         else:
             continue
-        assert str(shown).encode()  # no halves of characters
+        assert str(shown).encode()  # no lone surrogates
