@@ -19,6 +19,8 @@ from .records import BELOW, KEY, NOW, SECRET, role_record, uid
 
 REQUEST_ID = uid(0xF)
 DATE = {"Date": format_datetime(NOW, usegmt=True)}
+# Seconds that a request takes at least, so that one comes before the other.
+LATENCY = 0.001
 
 
 class Clock:
@@ -114,6 +116,13 @@ class Api:
     def delete(self, number, answer=None):
         self.expect("DELETE", f"/invitations/{uid(number)}", answer or done())
 
+    def update(self, user_id, answer, role=None, roles=()):
+        body = {"role": role} if role else {"assignedRoleIds": sorted(each.id for each in roles)}
+        self.expect("PATCH", f"/members/{user_id}", result(answer) if isinstance(answer, dict) else answer, body)
+
+    def remove(self, user_id, answer=None):
+        self.expect("DELETE", f"/members/{user_id}", answer or done())
+
     def send(self, request, **options):
         """Takes the place of an adapter's method that puts a request on the wire."""
         body = json.loads(request.body) if request.body else None
@@ -130,6 +139,7 @@ class Api:
         if not options["timeout"]:
             pytest.fail("there is no timeout")
         self.requests.append((request, options))
+        self.clock.now += LATENCY
         if isinstance(answer, BaseException):
             raise answer
         self.clock.now += answer.takes
