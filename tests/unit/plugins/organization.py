@@ -127,3 +127,67 @@ policies = st.builds(
     purge=st.booleans(),
     purge_exclude=st.frozensets(people, max_size=2),
 )
+
+
+def failure(method, status=None, *, ambiguous=False, transient=False):
+    return ApiError("Could not do it", "a fault", method, status=status, ambiguous=ambiguous, transient=transient)
+
+
+# Whether the call takes effect all the same, and the error: of its status, ambiguous, transient.
+FAULTS = {
+    "lost before": (False, {"ambiguous": True, "transient": True}),
+    "lost after": (True, {"ambiguous": True, "transient": True}),
+    "garbled before": (False, {"status": 200, "ambiguous": True}),
+    "garbled after": (True, {"status": 200, "ambiguous": True}),
+    "rejected": (False, {"status": 400}),
+    "conflict": (False, {"status": 409}),
+    "denied": (False, {"status": 403}),
+    "unauthorized": (False, {"status": 401}),
+    "throttled": (False, {"status": 429, "transient": True}),
+    "out of reach": (False, {"transient": True}),
+}
+
+
+class Faulty(Organization):
+    """An organization whose lists lag by so many seconds, and whose calls have these faults by their number."""
+
+    def __init__(self, invitations=(), members=(), *, lag=0.0, faults=None):
+        super().__init__(invitations, members)
+        self.lag = lag
+        self.faults = faults or {}
+        self.number = 0
+        self.history = [(-1e9, dict(self.invited), dict(self.joined))]
+
+    def invitations(self):
+        return self._call("GET", lambda: list(self._shown(1).values()))
+
+    def members(self):
+        return self._call("GET", lambda: list(self._shown(2).values()))
+
+    def create_invitation(self, desired):
+        return self._call("POST", lambda: super(Faulty, self).create_invitation(desired))
+
+    def delete_invitation(self, invitation):
+        return self._call("DELETE", lambda: super(Faulty, self).delete_invitation(invitation))
+
+    def update_member(self, member, desired):
+        return self._call("PATCH", lambda: super(Faulty, self).update_member(member, desired))
+
+    def remove_member(self, member):
+        return self._call("DELETE", lambda: super(Faulty, self).remove_member(member))
+
+    def _call(self, method, call):
+        self.number += 1
+        assert self.number < 1000, "it does not end"
+        self.client.clock.now += 0.01
+        takes_effect, error = FAULTS.get(self.faults.get(self.number), (True, None))
+        result = call() if takes_effect else None
+        self.history.append((self.client.clock.now, dict(self.invited), dict(self.joined)))
+        if error:
+            raise failure(method, **error)
+        return result
+
+    def _shown(self, part):
+        """What the lists showed some time ago."""
+        until = self.client.clock.now - self.lag
+        return next(state for state in reversed(self.history) if state[0] <= until)[part]
