@@ -19,8 +19,6 @@ from .records import BELOW, KEY, NOW, SECRET, role_record, uid
 
 REQUEST_ID = uid(0xF)
 DATE = {"Date": format_datetime(NOW, usegmt=True)}
-# Seconds that a request takes at least, so that one comes before the other.
-LATENCY = 0.001
 
 
 class Clock:
@@ -90,6 +88,8 @@ class Api:
 
     def __init__(self, clock):
         self.clock = clock
+        # The seconds that each request takes.
+        self.latency = 0.0
         self.script = []
         self.requests = []
 
@@ -139,7 +139,7 @@ class Api:
         if not options["timeout"]:
             pytest.fail("there is no timeout")
         self.requests.append((request, options))
-        self.clock.now += LATENCY
+        self.clock.now += self.latency
         if isinstance(answer, BaseException):
             raise answer
         self.clock.now += answer.takes

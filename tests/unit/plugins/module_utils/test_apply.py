@@ -30,6 +30,12 @@ MANAGED = Policy(manage_members=True)
 WAITS = [2, 2, 3]
 
 
+@pytest.fixture(autouse=True)
+def latency(api):
+    """No two requests at the same time."""
+    api.latency = 0.001
+
+
 def present(cloud, *emails, found=(), joined_now=(), policy=None):
     wanted = [desired(DEVELOPER, email=email) for email in emails or [ALICE]]
     return apply(cloud, plan_present(wanted, current(found, joined_now), policy or Policy()))
