@@ -1,6 +1,8 @@
 # Copyright: Contributors to the clickhouse.cloud collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""The module invitation_info: invitations, and members if asked for."""
+
 from __future__ import annotations
 
 import pytest
@@ -21,24 +23,24 @@ from ..records import (
 )
 from ..scripted import refusal
 
-WAITING = invitation_record(CAROL, number=1)
-LATE = expired_record(email=ALICE, number=2)
-OLDER = invitation_record(BOB, roles=None, number=3, left=HOUR)
-FOUND = (WAITING, LATE, OLDER)
+PENDING = invitation_record(CAROL, number=1)
+EXPIRED = expired_record(email=ALICE, number=2)
+LEGACY = invitation_record(BOB, roles=None, number=3, left=HOUR)
+FOUND = (PENDING, EXPIRED, LEGACY)
 
 
 def ids(answer):
     return [each["id"] for each in answer["invitations"]]
 
 
-def test_everybody_sorted_by_email(run, api, credentials):
+def test_all_invitations_are_shown_by_email(run, api, credentials):
     api.invitations(*FOUND)
     assert run(invitation_info, credentials) == {
         "changed": False,
         "invitations": [
-            invitation_result(LATE, expired=True),
-            invitation_result(OLDER),
-            invitation_result(WAITING),
+            invitation_result(EXPIRED, expired=True),
+            invitation_result(LEGACY),
+            invitation_result(PENDING),
         ],
         "api": {"requests": 1, "retries": 0, "waited": 0.0},
     }
@@ -58,12 +60,12 @@ def test_everybody_sorted_by_email(run, api, credentials):
         ({"emails": []}, []),
     ],
 )
-def test_filters(run, api, credentials, options, expected):
+def test_invitations_are_filtered(run, api, credentials, options, expected):
     api.invitations(*FOUND)
     assert ids(run(invitation_info, {**credentials, **options})) == [uid(number) for number in expected]
 
 
-def test_twins_the_older_one_first(run, api, credentials):
+def test_invitations_of_one_person_are_shown_oldest_first(run, api, credentials):
     api.invitations(invitation_record(number=8), invitation_record(number=9, age=2 * HOUR), invitation_record(number=7))
     assert ids(run(invitation_info, credentials)) == [uid(7), uid(8), uid(9)]
 
@@ -73,7 +75,7 @@ def test_twins_the_older_one_first(run, api, credentials):
     [({}, [ALICE, BOB]), ({"emails": [BOB.upper(), CAROL]}, [BOB])],
     ids=["everybody", "named"],
 )
-def test_members_cost_one_request_more(run, api, credentials, options, expected):
+def test_members_take_one_request_more(run, api, credentials, options, expected):
     bob, alice = member_record(BOB), member_record(ALICE, roles=None)
     api.invitations()
     api.members(bob, alice)
@@ -90,34 +92,35 @@ def test_members_that_the_key_may_not_list_are_a_failure(run, api, credentials):
     assert answer["error"]["status"] == 403
 
 
-class TestById:
-    def test_found(self, run, api, credentials):
-        record = invitation_record(number=5)
-        api.get(5, record)
-        answer = run(invitation_info, {**credentials, "invitation_id": uid(5).upper()})
-        assert answer["invitations"] == [invitation_result(record)]
-        assert answer["api"]["requests"] == 1
+def test_invitation_is_shown_by_id(run, api, credentials):
+    record = invitation_record(number=5)
+    api.get(5, record)
+    answer = run(invitation_info, {**credentials, "invitation_id": uid(5).upper()})
+    assert answer["invitations"] == [invitation_result(record)]
+    assert answer["api"]["requests"] == 1
 
-    @pytest.mark.parametrize("status", [400, 404])
-    def test_unknown(self, run, api, credentials, status):
-        api.get(5, refusal(status))
-        api.invitations(*FOUND)
-        assert ids(run(invitation_info, {**credentials, "invitation_id": uid(5)})) == []
 
-    @pytest.mark.parametrize(
-        ("options", "words"),
-        [
-            ({"invitation_id": "5"}, "invitation_id: '5' is not a UUID"),
-            ({"invitation_id": uid(5), "emails": [ALICE]}, "mutually exclusive"),
-            ({"invitation_id": uid(5), "status": "pending"}, "mutually exclusive"),
-            ({"emails": ["alice"]}, "emails: 'alice' is not one email address such as alice@example.com."),
-            ({"status": "gone"}, "status"),
-        ],
-    )
-    def test_refused_by_name_before_any_request(self, run, credentials, options, words):
-        answer = run(invitation_info, {**credentials, **options})
-        assert answer["failed"]
-        assert words in answer["msg"]
+@pytest.mark.parametrize("status", [400, 404])
+def test_unknown_id_shows_nothing(run, api, credentials, status):
+    api.get(5, refusal(status))
+    api.invitations(*FOUND)
+    assert ids(run(invitation_info, {**credentials, "invitation_id": uid(5)})) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"invitation_id": "5"}, "invitation_id: '5' is not a UUID"),
+        ({"invitation_id": uid(5), "emails": [ALICE]}, "mutually exclusive"),
+        ({"invitation_id": uid(5), "status": "pending"}, "mutually exclusive"),
+        ({"emails": ["alice"]}, "emails: 'alice' is not one email address such as alice@example.com."),
+        ({"status": "gone"}, "status"),
+    ],
+)
+def test_wrong_option_is_rejected_by_name_before_any_request(run, credentials, options, words):
+    answer = run(invitation_info, {**credentials, **options})
+    assert answer["failed"]
+    assert words in answer["msg"]
 
 
 def test_check_mode_reads_the_same(run, api, credentials):
