@@ -47,7 +47,7 @@ SETTINGS = Settings(
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch):
-    """No test sees the variables of whoever runs it."""
+    """No test sees the variables of the person who runs it."""
     for name in os.environ:
         if name.startswith("CLICKHOUSE") or name.lower().endswith(("_proxy", "_ca_bundle")):
             monkeypatch.delenv(name)

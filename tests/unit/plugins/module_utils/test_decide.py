@@ -424,7 +424,7 @@ def decided(plan, ledger, reading, outcomes=None):
 
 
 @pytest.mark.parametrize(("plan", "results", "reading", "expected"), TABLE.values(), ids=TABLE)
-def test_what_comes_next(plan, results, reading, expected):
+def test_next_step_follows_from_attempts_and_re_read(plan, results, reading, expected):
     (person,) = plan.people
     ledger = {person.email: attempts_of(person, results)} if results else {}
     decision = decided(plan, ledger, reading)

@@ -74,8 +74,8 @@ def test_administrator_has_the_system_role_admin(holder, admin):
     assert is_admin(holder) is admin
 
 
-TWINS = (Role(uid(0xC1), "Data team", "custom"), Role(uid(0xC2), "DATA TEAM", "custom"))
-NAMESAKE = Role(uid(0xC3), ADMIN.id, "custom")
+NAMESAKES = (Role(uid(0xC1), "Data team", "custom"), Role(uid(0xC2), "DATA TEAM", "custom"))
+ROLE_NAMED_LIKE_AN_ID = Role(uid(0xC3), ADMIN.id, "custom")
 STREET = Role(uid(5), "Straße", "custom")
 SHIFT = Role(uid(5), " Night \tshift ", "custom")
 PLAIN_ID = Role("a-plain-id", "x", "system")
@@ -87,11 +87,11 @@ FOUND = {
     "ID in capitals": ([ADMIN.id.upper()], ROLES, [ADMIN]),
     "several, sorted by ID": (["Developer", "Admin"], ROLES, [ADMIN, DEVELOPER]),
     "one role, named three times": (["Admin", ADMIN.id, "admin"], ROLES, [ADMIN]),
-    "exact name before another case": (["DATA TEAM"], TWINS, [TWINS[1]]),
+    "exact name before another case": (["DATA TEAM"], NAMESAKES, [NAMESAKES[1]]),
     "case folded as Unicode does": (["STRASSE"], [STREET], [STREET]),
     "blanks as messages print them": (["night shift"], [SHIFT], [SHIFT]),
     "role listed twice": (["Admin"], [ADMIN, ADMIN], [ADMIN]),
-    "ID before a name": ([ADMIN.id], (NAMESAKE, ADMIN), [ADMIN]),
+    "ID before a name": ([ADMIN.id], (ROLE_NAMED_LIKE_AN_ID, ADMIN), [ADMIN]),
     "ID that is no UUID": (["a-plain-id"], [PLAIN_ID, Role(uid(6), "a-plain-id", "custom")], [PLAIN_ID]),
 }
 
@@ -109,7 +109,7 @@ def test_role_is_found_by(names, roles, found):
         (uid(9), [ADMIN], f"the organization has no role '{uid(9)}'; its roles are: Admin."),
         (
             "data team",
-            TWINS,
+            NAMESAKES,
             (
                 f"several roles have the name 'data team': Data team ({uid(0xC1)}), DATA TEAM ({uid(0xC2)});"
                 " give the ID of one of them."

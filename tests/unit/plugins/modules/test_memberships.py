@@ -72,7 +72,7 @@ def test_access_list_is_reconciled_and_access_granted_before_it_is_taken(task, a
         api.members(member(ALICE, DEVELOPER), member(BOB, ADMIN), member(FRANK, BILLING))
     options = {
         "memberships": [
-            {"email": ALICE, "comment": "hands over"},
+            {"email": ALICE, "comment": "on leave"},
             {"email": BOB, "roles": ["Admin"]},
         ],
         "emails": [CAROL],
