@@ -45,6 +45,11 @@ class Attempt:
         return self.result if isinstance(self.result, ApiError) else None
 
     @property
+    def ambiguous(self) -> bool:
+        """Whether it failed, and may have taken effect all the same."""
+        return self.error is not None and (self.error.ambiguous or self.error.earlier_try_ambiguous)
+
+    @property
     def about_the_person(self) -> bool:
         """Whether the failure is one person's: a rejection, or 403 for a member, as for the last administrator."""
         error = self.error
@@ -118,7 +123,7 @@ class Case:
     @property
     def ambiguous(self) -> bool:
         """Whether an invitation may have been sent that is not known."""
-        return any(attempt.error is not None and attempt.error.ambiguous for attempt in self.sent)
+        return any(attempt.ambiguous for attempt in self.sent)
 
     @property
     def revoked(self) -> list[Invitation]:
@@ -164,15 +169,16 @@ class Case:
     def deletion(self, attempt: Attempt) -> Deletion | ApiError | None:
         """What came of a deletion; None while a re-read has to tell, or for another change."""
         error, reading = attempt.error, self.reading_since(attempt)
+        if not isinstance(attempt.change, (Revoke, Remove)):
+            return None
         if error is None:
-            return attempt.result if isinstance(attempt.result, Deletion) else None
-        ambiguous = error.ambiguous or error.earlier_try_ambiguous
-        if not (error.rejected or ambiguous) or (reading and reading.error):
+            return cast("Deletion", attempt.result)
+        if not (error.rejected or attempt.ambiguous) or (reading and reading.error):
             return error
-        proven = self.proves(attempt, AMBIGUOUS if ambiguous else REJECTED)
-        if reading and reading.shows(attempt.change) and (proven or not ambiguous):
+        proven = self.proves(attempt, AMBIGUOUS if attempt.ambiguous else REJECTED)
+        if reading and reading.shows(attempt.change) and (proven or not attempt.ambiguous):
             return error
-        gone = Deletion.UNCLEAR if ambiguous else Deletion.ALREADY_GONE
+        gone = Deletion.UNCLEAR if attempt.ambiguous else Deletion.ALREADY_GONE
         return gone if proven else None
 
     def shown_invitation(self, reading: Reading) -> Invitation | None:
@@ -188,11 +194,10 @@ class Case:
 
     def _may_have_taken_effect(self, attempt: Attempt) -> bool:
         """Whether an attempt succeeded, or was ambiguous and no re-read shows that it did not delete anything."""
-        error, reading = attempt.error, self.reading_since(attempt)
-        if error is None:
+        reading = self.reading_since(attempt)
+        if attempt.error is None:
             return attempt.result is not Deletion.ALREADY_GONE
-        disproven = reading is not None and reading.shows(attempt.change)
-        return (error.ambiguous or error.earlier_try_ambiguous) and not disproven
+        return attempt.ambiguous and not (reading and reading.shows(attempt.change))
 
     def _deletions(self) -> list[Attempt]:
         done = (Deletion.DELETED, Deletion.UNCLEAR)
