@@ -18,6 +18,7 @@ from ..records import (
     DAY,
     DEVELOPER,
     HOUR,
+    ORGANIZATION,
     expired_record,
     invitation_record,
     member_record,
@@ -91,6 +92,7 @@ def test_everybody_is_shown_by_email_in_two_requests(task):
             },
         ],
         "summary": {"member": 1, "invited": 1, "expired": 1, "absent": 0, "expires_soon": 0},
+        "organization_id": ORGANIZATION,
         "api": {"requests": 2, "retries": 0, "waited": 0.0},
     }
 
