@@ -76,3 +76,18 @@ def test_it_tells_failures_apart(simulator, clickhousectl):
     assert "CONFLICT" in clickhousectl(*arguments, status=1)["error"]["message"]
     simulator.configure(rate_limit="1/60")
     assert clickhousectl("invitation", "list", status=1)["error"]["code"] == "rate_limited"
+
+
+def test_clickhousectl_gets_updates_and_removes_a_member(simulator, clickhousectl):
+    member = simulator.add_member("ann@example.com")
+    user_id = member["userId"]
+    assert clickhousectl("member", "get", user_id)["email"] == "ann@example.com"
+    roles = {role["name"]: role["id"] for role in simulator.roles}
+    arguments = ("--role-id", roles["Billing"], "--role-id", roles["Member"])
+    updated = clickhousectl("member", "update", user_id, *arguments)
+    assert [role["roleName"] for role in updated["assignedRoles"]] == ["Billing", "Member"]
+    assert updated["assignedRoles"] == simulator.members[0]["assignedRoles"]
+    assert clickhousectl("member", "update", user_id, "--clear-roles")["assignedRoles"] == []
+    clickhousectl("member", "remove", user_id)
+    assert simulator.members == []
+    assert "NOT_FOUND" in clickhousectl("member", "get", user_id, status=1)["error"]["message"]

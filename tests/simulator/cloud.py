@@ -194,7 +194,9 @@ class Cloud:
             raise LookupError(f"{email} has no invitation that could be accepted.")
         member = self._new_member(live[-1].email.lower(), live[-1].role, live[-1].role_ids)
         theirs = self._people.invitations_of(email)
-        self._put(self._people.without_invitations(theirs.__contains__).with_members([member]), at_once)
+        self._put(
+            self._people.without_invitations(lambda invitation: invitation in theirs).with_members([member]), at_once
+        )
         return member
 
     @_locked
@@ -214,7 +216,7 @@ class Cloud:
     def revoke(self, email: str, *, at_once: bool = True) -> None:
         """Somebody revokes all of a person's invitations."""
         theirs = self._people.invitations_of(self._stored(email))
-        self._put(self._people.without_invitations(theirs.__contains__), at_once)
+        self._put(self._people.without_invitations(lambda invitation: invitation in theirs), at_once)
 
     @_locked
     def add_member(

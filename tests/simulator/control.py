@@ -24,39 +24,21 @@ def create_blueprint(simulator: Simulator) -> Blueprint:
     """``/control``: no authentication, no rate limit, no faults; JSON objects both ways."""
     control = Blueprint("control", __name__, url_prefix="/control")
 
-    def offer(path: str, action: Callable[..., Any]) -> None:
-        def view() -> tuple[Response, int]:
-            try:
-                fields = parse_json(request.get_data() or b"{}")
-            except ValueError:
-                return _failure(400, "The body is not valid JSON.")
-            if not isinstance(fields, dict):
-                return _failure(400, "The body must be an object.")
-            try:
-                inspect.signature(action).bind(**fields)
-            except TypeError as error:
-                return _failure(400, f"The body fits no call: {error}.")
-            try:
-                result = action(**fields)
-            except LookupError as error:
-                return _failure(404, str(error.args[0]))
-            except ValueError as error:
-                return _failure(400, str(error))
-            return jsonify(result or {}), 200
-
-        control.add_url_rule(path, path.strip("/"), view, methods=["POST"])
-
-    offer("/reset", simulator.reset)
-    offer("/settings", simulator.configure)
-    offer("/invite", simulator.invite)
-    offer("/accept", simulator.accept)
-    offer("/expire", simulator.expire)
-    offer("/members", simulator.add_member)
-    offer("/sign_on", simulator.sign_on)
-    offer("/update_member", simulator.update_member)
-    offer("/remove_member", simulator.remove_member)
-    offer("/roles", simulator.add_role)
-    offer("/faults", simulator.order_fault)
+    actions: dict[str, Callable[..., Any]] = {
+        "reset": simulator.reset,
+        "settings": simulator.configure,
+        "invite": simulator.invite,
+        "accept": simulator.accept,
+        "expire": simulator.expire,
+        "members": simulator.add_member,
+        "sign_on": simulator.sign_on,
+        "update_member": simulator.update_member,
+        "remove_member": simulator.remove_member,
+        "roles": simulator.add_role,
+        "faults": simulator.order_fault,
+    }
+    for name, action in actions.items():
+        control.add_url_rule(f"/{name}", name, _view(action), methods=["POST"])
 
     @control.get("/state")
     def state() -> Response:
@@ -67,6 +49,31 @@ def create_blueprint(simulator: Simulator) -> Blueprint:
         return Response(_OPENAPI.read_bytes(), content_type="application/yaml")
 
     return control
+
+
+def _view(action: Callable[..., Any]) -> Callable[[], tuple[Response, int]]:
+    """Calls a method of the simulator with the fields of the body."""
+
+    def view() -> tuple[Response, int]:
+        try:
+            fields = parse_json(request.get_data() or b"{}")
+        except ValueError:
+            return _failure(400, "The body is not valid JSON.")
+        if not isinstance(fields, dict):
+            return _failure(400, "The body must be an object.")
+        try:
+            inspect.signature(action).bind(**fields)
+        except TypeError as error:
+            return _failure(400, f"The fields of the body are wrong: {error}.")
+        try:
+            result = action(**fields)
+        except LookupError as error:
+            return _failure(404, str(error.args[0]))
+        except ValueError as error:
+            return _failure(400, str(error))
+        return jsonify(result or {}), 200
+
+    return view
 
 
 def _failure(status: int, sentence: str) -> tuple[Response, int]:

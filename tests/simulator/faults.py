@@ -429,12 +429,12 @@ class Race(Fault):
 
 
 def _invite(cloud: Cloud, email: str, race: Race) -> None:
-    roles = (
-        {"role": race.role or "developer"}
-        if not race.role_names
-        else {"assignedRoleIds": list(cloud.role_ids(race.role_names))}
-    )
-    cloud.create_invitation({"email": email, **roles})
+    body: dict[str, object] = {"email": email}
+    if race.role_names:
+        body["assignedRoleIds"] = list(cloud.role_ids(race.role_names))
+    else:
+        body["role"] = race.role or "developer"
+    cloud.create_invitation(body)
 
 
 def _join(cloud: Cloud, email: str, race: Race) -> None:
@@ -529,11 +529,10 @@ class Faults:
         kind_class = KINDS[kind]
         if operation is not None and operation not in kind_class.operations:
             raise ValueError(f"A fault {kind} is for {', '.join(kind_class.operations)}, not {operation!r}.")
-        for name, value, least in (("times", times, 1), ("skip", skip, 0)):
-            if name == "times" and value is None:
-                continue
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise ValueError(f"{name} is a whole number, at least {least}, not {value!r}.")
+        if times is not None and not (_is_whole(times) and times):
+            raise ValueError(f"times is a whole number, at least 1, or nothing, not {times!r}.")
+        if not _is_whole(skip):
+            raise ValueError(f"skip is a whole number, not {skip!r}.")
         fields = [field.name for field in dataclasses.fields(kind_class)]
         for name in parameters:
             if name not in fields:
