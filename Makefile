@@ -66,7 +66,7 @@ quick: venv ## ruff and the unit tests of the plugins, in seconds
 
 .PHONY: test
 test: venv ## every layer of tests, in minutes; LAYER=e2e runs one of them
-	@$(layer) --quiet build/venv/$(firstword $(cells))/installed
+	@$(if $(filter oldest,$(or $(LAYER),oldest)),$(layer) build/venv/$(firstword $(cells))/installed >/dev/null)
 	@.venv/bin/python tests/tools/run_layers.py $(or $(LAYER),$(LAYERS))
 
 .PHONY: matrix
@@ -118,7 +118,7 @@ release-notes: venv ## make the changelog of the version in galaxy.yml from its 
 pin := ../.venv/bin/python -m uv pip compile --quiet --upgrade --no-annotate
 
 .PHONY: requirements
-requirements: venv ## pin the newest versions of the development dependencies anew
+requirements: venv ## pin the newest versions of the development dependencies
 	cd requirements && for name in dev demo; do $(pin) --universal --python-version 3.11 $$name.in --output-file $$name.txt; done
 	cd requirements && $(pin) --python-version $(TARGET_PYTHON) target.in --output-file target.txt
 
