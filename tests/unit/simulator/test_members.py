@@ -158,6 +158,13 @@ def test_removed_member_is_gone_although_an_update_is_hidden(api, simulator, ann
     assert api.members() == []
 
 
+def test_set_up_shows_a_hidden_update(api, simulator, ann):
+    simulator.configure(patch_stale_reads=5)
+    api.update(ann["userId"], assignedRoleIds=[])
+    simulator.add_member("bob@example.com")
+    assert role_names(api.members()[0]) == []
+
+
 def test_stale_reads_hide_updates_and_removals(api, simulator, ann):
     simulator.configure(stale_reads=1)
     assert role_names(api.update(ann["userId"], assignedRoleIds=[])) == [], "the response to a PATCH is not a read"
