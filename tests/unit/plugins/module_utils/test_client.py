@@ -505,6 +505,11 @@ def test_api_that_once_responded_is_retried_for_the_retry_timeout(client, script
     assert call(client) == 1
 
 
+def test_timeout_before_any_response_is_retried_for_the_retry_timeout(client, script):
+    script("GET", *[requests.exceptions.ReadTimeout()] * 8, result(1))
+    assert call(client) == 1
+
+
 def test_shorter_retry_timeout_holds_for_the_first_call_too(client_with, script):
     script("GET", *[requests.exceptions.ConnectionError(REFUSED)] * 2)
     error = fail(client_with(retry_timeout=1))
