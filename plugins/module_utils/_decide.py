@@ -93,7 +93,8 @@ def decide(
 ) -> Decision:
     """Add the outcomes that are certain by now, and say what is due and what has to be read.
 
-    ``now`` is the API's time. An invitation is sent again for up to ``retry_timeout`` seconds.
+    ``now`` is the API's time. An invitation is sent again until ``retry_timeout`` seconds after the first time. The
+    re-reads may come later, after many other people's changes.
     """
     outcomes = dict(outcomes)
     due: list[tuple[str, Change]] = []
@@ -262,8 +263,8 @@ def _judged(case: Case, invitation: Invitation) -> Outcome:
 def _unknown(case: Case, error: ApiError) -> Verdict:
     """After an ambiguous attempt that no re-read shows: send it again, or say that nobody knows."""
     reading = case.reading_since(case.last)
-    in_time = reading is not None and not reading.error and reading.at - case.sent[0].at <= case.retry_timeout
-    if error.ambiguous and error.transient and in_time:
+    in_time = case.last.at - case.sent[0].at <= case.retry_timeout
+    if error.ambiguous and error.transient and in_time and reading and not reading.error:
         return [case.last.change]
     if case.restoring:
         return _failed(case, _rejection(case), f"{_was_revoked(case)}, and whether it was restored is not known")

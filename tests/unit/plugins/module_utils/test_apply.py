@@ -23,7 +23,7 @@ from ..records import (
     invitation_record,
     member_record,
 )
-from ..scripted import Answer, lost, refusal
+from ..scripted import Answer, lost, refusal, result
 
 EVE = "eve@example.com"
 MANAGED = Policy(manage_members=True)
@@ -126,11 +126,20 @@ def test_waits_begin_anew_after_each_write(cloud, api, clock):
 
 def test_resending_ends_with_the_retry_timeout(api, client_with):
     cloud = CloudApi(client_with(retry_timeout=10), ORGANIZATION)
-    for _time in range(2):
+    for _time in range(3):
         api.create(lost(), ALICE, roles=[DEVELOPER])
         lists(api)
     (outcome,) = present(cloud)
     assert "whether alice@example.com was invited is not known" in str(outcome.error)
+
+
+def test_lost_response_is_resent_however_long_the_others_take(api, client_with):
+    cloud = CloudApi(client_with(retry_timeout=10), ORGANIZATION)
+    api.create(lost(), ALICE, roles=[DEVELOPER])
+    api.create(result(record_of(BOB), takes=60), BOB, roles=[DEVELOPER])
+    api.invitations(record_of(BOB))
+    api.create(record_of(ALICE), ALICE, roles=[DEVELOPER])
+    assert actions(present(cloud, ALICE, BOB)) == ["created", "created"]
 
 
 def test_api_that_stays_down_is_given_up_after_two_people(api, client_with):

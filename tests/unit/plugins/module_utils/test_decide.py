@@ -174,7 +174,7 @@ TABLE = {
     "lost, somebody else's shown": (NEWCOMER, [LOST], read(6, invited(DEVELOPER, email=BOB)), INVITATIONS),
     "lost, not shown for long: resend": (NEWCOMER, [LOST], read(7), due("invite Developer")),
     "lost, a re-read from before": (NEWCOMER, [LOST], read(-1, NEW), INVITATIONS),
-    "lost, too late to resend": (NEWCOMER, [LOST], read(99), halfway("is not known")),
+    "lost, not shown for very long: resend": (NEWCOMER, [LOST], read(99), due("invite Developer")),
     "garbled: re-read": (NEWCOMER, [GARBLED], None, INVITATIONS),
     "garbled, not shown for long: not sent again": (NEWCOMER, [GARBLED], read(7), halfway("is not known")),
     "lost, the re-read fails": (NEWCOMER, [LOST], unread(), halfway("is not known")),
@@ -447,7 +447,7 @@ SENTENCES = {
         f"{ALICE} was invited with other roles (Admin) than desired (Developer); revoke the invitation if that is too"
         " much, and use the organization's names of roles."
     ),
-    "lost, too late to resend": (
+    "garbled, not shown for long: not sent again": (
         f"Could not; whether {ALICE} was invited is not known: run this again, it checks first."
     ),
     "rejected, invited, other roles": (
@@ -482,6 +482,13 @@ def test_failure_says_what_the_person_has_now(row):
     plan, results, reading, _expected = TABLE[row]
     (found,) = decided(plan, {ALICE: attempts_of(plan.people[0], results)}, reading).outcomes.values()
     assert str(found.error) == SENTENCES[row]
+
+
+@pytest.mark.parametrize(("seconds", "resends"), [(RETRY_TIMEOUT, True), (RETRY_TIMEOUT + 1, False)])
+def test_invitation_is_resent_until_the_retry_timeout(seconds, resends):
+    first, again = attempts_of(NEWCOMER.people[0], [LOST, (AGAIN, LOST)])
+    ledger = {ALICE: [first, replace(again, at=STARTED + seconds)]}
+    assert bool(decided(NEWCOMER, ledger, read(seconds + 7)).due) is resends
 
 
 def test_invitation_that_is_not_known_to_be_sent_is_reported_as_ambiguous():
