@@ -49,8 +49,9 @@ SETTINGS = Settings(
 @pytest.fixture(autouse=True)
 def as_on_a_host(monkeypatch):
     """Modules warn as on a host, although tests of filters load what only a controller has."""
-    with contextlib.suppress(ImportError):  # ansible-core < 2.19
-        monkeypatch.setattr(importlib.import_module("ansible.module_utils._internal"), "is_controller", False)
+    with contextlib.suppress(ImportError):  # ansible-core < 2.18
+        internal = importlib.import_module("ansible.module_utils._internal")
+        monkeypatch.setattr(internal, "is_controller", False, raising=False)
 
 
 @pytest.fixture(autouse=True)
