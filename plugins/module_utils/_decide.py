@@ -351,7 +351,7 @@ def _systemic_failure(ledger: Ledger, outcomes: Mapping[str, Outcome]) -> ApiErr
 def _is_systemic(error: ApiError | None) -> bool:
     if error is None or error.rejected:
         return False
-    return error.ambiguous or error.transient or error.status in (None, 401, 403)
+    return error.ambiguous or error.transient or error.status in (None, 401, 403, 407)
 
 
 def _stops_reads(error: ApiError) -> bool:

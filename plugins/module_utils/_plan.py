@@ -114,7 +114,7 @@ class PersonPlan:
     """The changes for one person, in order, and what the person has now.
 
     ``desired`` is None if access is taken. ``live`` is the invitation that the person can join with, ``invitation`` the
-    same or, failing that, an expired one. ``by_id``: only the named invitation is meant, whoever it is for.
+    same or, failing that, an expired one. ``by_id``: only the one named invitation is meant, not the person.
     """
 
     email: str
@@ -247,7 +247,7 @@ def plan_absent(emails: Iterable[str], current: Current, policy: Policy) -> Plan
 
 
 def plan_revocation(invitation: Invitation | None, now: datetime) -> Plan:
-    """Plan that this one invitation is revoked, whoever it is for."""
+    """Plan that this one invitation is revoked, and nothing else of the person."""
     if invitation is None:
         return Plan((PersonPlan("", "absent", by_id=True),))
     return Plan((replace(_plan_absent(invitation.email, [invitation], None, now), by_id=True),))

@@ -119,7 +119,7 @@ def ensure_user_absent(api: OrganizationApi, user_id: str, policy: Policy, check
 
 
 def ensure_revoked(api: OrganizationApi, invitation_id: str, check_mode: bool) -> Report:
-    """Have this one invitation revoked, whoever it is for.
+    """Have this one invitation revoked, and nothing else of the person.
 
     :raises ApiError: if it could not be read.
     """

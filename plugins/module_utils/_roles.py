@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 from ._api import Role
 from ._errors import printable
@@ -90,8 +91,8 @@ def _find_role(name: str, roles: Sequence[Role], option: str) -> Role:
 
 
 def _plain(name: str | None) -> str:
-    """A name as messages print it, ignoring case."""
-    return (printable(name) or "").casefold()
+    """A name as messages print it, ignoring case and the form of accents."""
+    return normalize("NFC", printable(name) or "").casefold()
 
 
 def list_roles(roles: Iterable[Role]) -> str:

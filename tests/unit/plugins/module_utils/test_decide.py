@@ -534,6 +534,7 @@ NEXT_PERSON = {
     "rejected, then lost": ((REJECTED, LOST), "invited"),
     "denied": ((DENIED,), "not attempted"),
     "unauthorized": ((UNAUTHORIZED,), "not attempted"),
+    "unauthorized by a proxy": ((failure(407),), "not attempted"),
     "throttled": ((THROTTLED,), "not attempted"),
     "out of reach": ((failure(transient=True),), "not attempted"),
     "wrong clock": ((expired(DEVELOPER, number=9),), "not attempted"),

@@ -78,6 +78,7 @@ NAMESAKES = (Role(uid(0xC1), "Data team", "custom"), Role(uid(0xC2), "DATA TEAM"
 ROLE_NAMED_LIKE_AN_ID = Role(uid(0xC3), ADMIN.id, "custom")
 STREET = Role(uid(5), "Straße", "custom")
 SHIFT = Role(uid(5), " Night \tshift ", "custom")
+QUALITY = Role(uid(5), "Qualit\u00e9", "custom")
 PLAIN_ID = Role("a-plain-id", "x", "system")
 
 FOUND = {
@@ -89,6 +90,7 @@ FOUND = {
     "one role, named three times": (["Admin", ADMIN.id, "admin"], ROLES, [ADMIN]),
     "exact name before another case": (["DATA TEAM"], NAMESAKES, [NAMESAKES[1]]),
     "case folded as Unicode does": (["STRASSE"], [STREET], [STREET]),
+    "accent typed as a combining one": (["Qualite\u0301"], [QUALITY], [QUALITY]),
     "blanks as messages print them": (["night shift"], [SHIFT], [SHIFT]),
     "role listed twice": (["Admin"], [ADMIN, ADMIN], [ADMIN]),
     "ID before a name": ([ADMIN.id], (ROLE_NAMED_LIKE_AN_ID, ADMIN), [ADMIN]),
