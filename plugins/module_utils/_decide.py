@@ -114,10 +114,9 @@ def decide(
     due += _begin(plan, ledger, outcomes, waiting, reason)
     if due:
         return Decision(outcomes, due)
-    if waiting:
-        unreachable = reason if reason and _stops_reads(reason) else None
-        return Decision(outcomes, reads=frozenset().union(*map(_reads, waiting)), unreachable=unreachable)
-    return _verify(ledger, outcomes, reading)
+    reads: frozenset[str] = frozenset().union(*map(_reads, waiting))
+    decision = Decision(outcomes, reads=reads) if waiting else _verify(ledger, outcomes, reading)
+    return replace(decision, unreachable=reason if reason and _stops_reads(reason) else None)
 
 
 def _begin(

@@ -24,7 +24,7 @@ from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
     plan_revocation,
 )
 
-from ..people import current, desired, expired, invited, joined, words
+from ..people import current, desired, expired, invited, joined, without_roles, words
 from ..records import ADMIN, ALICE, BILLING, BOB, CAROL, DAVE, DEVELOPER, NOW
 
 STARTED = 100.0
@@ -63,6 +63,8 @@ OTHER = invited(ADMIN, number=8)
 RESTORED = invited(BILLING, number=7)
 MEMBER = joined(DEVELOPER)
 BEFORE = joined(ADMIN)
+NO_ROLES = without_roles(joined())
+NO_ASSIGNED = joined(role="admin")
 
 
 def present(*invitations, members=(), wanted=DESIRED, **policy):
@@ -79,9 +81,13 @@ MANAGED_NEW = present(manage_members=True)
 RENEWED = present(LATE)
 REPLACED = present(OLD)
 REPLACED_TWO = present(LATE, OLD)
-REPLACED_BY_ROLE = present(invited(), wanted=desired(role="admin"))
+REPLACED_UPDATED_FROM_NONE = present(members=[NO_ROLES], manage_members=True)
+UPDATED_UNSHOWN = present(members=[NO_ASSIGNED], manage_members=True)
+BY_ROLE = present(invited(), wanted=desired(role="admin"))
 RESENT = present(invited(DEVELOPER), resend=True)
 UPDATED = present(members=[BEFORE], manage_members=True)
+UPDATED_FROM_NONE = present(members=[NO_ROLES], manage_members=True)
+UPDATED_UNSHOWN = present(members=[NO_ASSIGNED], manage_members=True)
 BY_ROLE = present(wanted=desired(role="developer"))
 REVOKED = absent(OLD)
 TWO_REVOKED = absent(OLD, LATE)
@@ -328,6 +334,8 @@ TABLE = {
     "updated: verify": (UPDATED, [BEFORE], None, MEMBERS),
     "updated, a re-read from before": (UPDATED, [BEFORE], read(-1, MEMBER), MEMBERS),
     "updated, not shown yet": (UPDATED, [BEFORE], read(29, BEFORE), MEMBERS),
+    "updated from no roles, not shown yet": (UPDATED_FROM_NONE, [NO_ROLES], read(29, NO_ROLES), MEMBERS),
+    "updated, no assigned roles shown": (UPDATED_UNSHOWN, [NO_ASSIGNED], read(0, NO_ASSIGNED), done("updated")),
     "updated, shown": (UPDATED, [BEFORE], read(29, MEMBER), done("updated", has=MEMBER)),
     "updated, not shown for long": (UPDATED, [BEFORE], read(30, BEFORE), done("updated", "check later")),
     "updated, the re-read fails": (UPDATED, [BEFORE], unread(), done("updated", "check later")),
@@ -608,6 +616,16 @@ def test_nothing_is_read_if_a_systemic_failure_would_meet_it_too(error, readable
     decision = decided(plan, begun(plan, LOST, error), None)
     assert decision.reads
     assert (decision.unreachable is None) is readable
+
+
+def test_updates_are_not_verified_if_a_systemic_failure_would_meet_the_read_too():
+    plan = roster_of(2, *(joined(BILLING, email=email) for email in PEOPLE[:2]), manage_members=True)
+    ledger = begun(plan, joined(BILLING), THROTTLED)
+    decision = decided(plan, ledger, None)
+    assert (decision.reads, decision.unreachable.status) == ({"members"}, 429)
+    decision = decided(plan, ledger, read(0, error=THROTTLED), decision.outcomes)
+    assert (decision.reads, decision.outcomes[ALICE].action) == (set(), "updated")
+    assert len(decision.outcomes[ALICE].warnings) == 1
 
 
 def test_one_read_serves_everybody_who_waits():
