@@ -43,6 +43,7 @@ def lagging(monkeypatch, simulator, clock):
     """Has reads lag behind writes by seconds that sleeping skips."""
 
     def lag(seconds):
+        clock.slept.clear()
         monkeypatch.setattr(cloud, "time", clock)
         simulator.configure(read_lag=seconds)
 
@@ -50,9 +51,9 @@ def lagging(monkeypatch, simulator, clock):
 
 
 @pytest.fixture
-def run(simulator, clock):  # noqa: ARG001  # patched for it
+def run(simulator, clock):
     """Runs modules, without waiting."""
-    return Runner(simulator)
+    return Runner(simulator, clock)
 
 
 @pytest.fixture

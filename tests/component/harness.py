@@ -49,8 +49,9 @@ class SkippingClock:
 class Runner:
     """Runs modules against a simulator, with its credentials unless others are given."""
 
-    def __init__(self, simulator):
+    def __init__(self, simulator, clock=time):
         self.simulator = simulator
+        self.clock = clock
         self.common = {
             "api_url": simulator.url,
             "api_key": simulator.key,
@@ -211,8 +212,10 @@ def rejected_by_the_api(simulator, since=0):
     return any(call["operation"] in (CREATE, UPDATE) and call["status"] != 200 for call in simulator.requests[since:])
 
 
-def settle(simulator, reads=6):
-    """Read until every late write has happened and shows."""
+def settle(simulator, reads=6, clock=None):
+    """Read until every late write has happened and shows; with a clock, after a minute."""
+    if clock:
+        clock.sleep(60)
     for _read in range(reads):
         simulator.cloud.list_invitations()
         simulator.cloud.list_members()
