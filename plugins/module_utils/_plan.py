@@ -32,8 +32,11 @@ from ._roles import Match, describe, is_admin, is_system_role, list_roles, match
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import TypeVar
 
     from ._api import Holder, Role
+
+    _Record = TypeVar("_Record", Invitation, Member)
 
 INVITATION_ACTIONS = ("created", "unchanged", "replaced", "renewed", "deleted", "absent", "member", "expired")
 MEMBERSHIP_ACTIONS = (
@@ -239,10 +242,8 @@ def plan_present(desired: Iterable[Desired], current: Current, policy: Policy) -
 def plan_absent(emails: Iterable[str], current: Current, policy: Policy) -> Plan:
     """Plan that these people have no access."""
     invitations = _by_email(current.invitations)
-    members = {member.email: member for member in current.members if policy.manage_members}
-    people = (
-        _plan_absent(email, invitations[email], members.get(email), current.now) for email in dict.fromkeys(emails)
-    )
+    members = _by_email(current.members if policy.manage_members else ())
+    people = (_plan_absent(email, invitations[email], members[email], current.now) for email in dict.fromkeys(emails))
     return _plan(people, current, policy)
 
 
@@ -250,7 +251,7 @@ def plan_revocation(invitation: Invitation | None, now: datetime) -> Plan:
     """Plan that this one invitation is revoked, and nothing else of the person."""
     if invitation is None:
         return Plan((PersonPlan("", "absent", by_id=True),))
-    return Plan((replace(_plan_absent(invitation.email, [invitation], None, now), by_id=True),))
+    return Plan((replace(_plan_absent(invitation.email, [invitation], (), now), by_id=True),))
 
 
 def confirm_roles(plan: Plan, roles: Sequence[Role]) -> Plan:
@@ -357,12 +358,16 @@ def _plan_replacement(action: str, desired: Desired, theirs: Iterable[Invitation
     return PersonPlan(desired.email, action, (*map(Revoke, revoked), Invite(desired)), desired, live, live)
 
 
-def _plan_absent(email: str, theirs: Sequence[Invitation], member: Member | None, now: datetime) -> PersonPlan:
-    """Plan that one person has no access. The live invitation goes first: if others are rejected, nobody can join."""
+def _plan_absent(email: str, theirs: Sequence[Invitation], members: Sequence[Member], now: datetime) -> PersonPlan:
+    """Plan that one person has no access. The live invitation goes first: if others are rejected, nobody can join.
+
+    A person can be a member twice: single sign-on makes an account of its own beside one with a password.
+    """
     revoked = sorted(theirs, key=_end, reverse=True)
-    removed = [Remove(member)] if member else []
-    changes: tuple[Change, ...] = (*removed, *map(Revoke, revoked))
-    action = "removed" if member else "deleted" if theirs else "absent"
+    removed = sorted(members, key=is_admin, reverse=True)
+    changes: tuple[Change, ...] = (*map(Remove, removed), *map(Revoke, revoked))
+    action = "removed" if removed else "deleted" if theirs else "absent"
+    member = removed[0] if removed else None
     return PersonPlan(email, action, changes, live=latest(_live(theirs, now)), invitation=latest(theirs), member=member)
 
 
@@ -420,10 +425,10 @@ def _other_invitation(invitation: Invitation) -> str:
     )
 
 
-def _by_email(invitations: Iterable[Invitation]) -> Mapping[str, Sequence[Invitation]]:
+def _by_email(records: Iterable[_Record]) -> Mapping[str, Sequence[_Record]]:
     grouped = defaultdict(list)
-    for invitation in invitations:
-        grouped[invitation.email].append(invitation)
+    for record in records:
+        grouped[record.email].append(record)
     return grouped
 
 

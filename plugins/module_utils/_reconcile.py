@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from . import _options, _plan, _roles
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from ._api import Role
+    from ._api import Member, Role
     from ._apply import OrganizationApi
     from ._decide import Outcome
     from ._errors import ApiError
@@ -114,7 +114,10 @@ def ensure_absent(api: OrganizationApi, emails: Iterable[str], policy: Policy, c
 def ensure_user_absent(api: OrganizationApi, user_id: str, policy: Policy, check_mode: bool) -> Report:
     """Have the member with this user ID have no access. Raises as ``ensure_absent`` does."""
     current = _read(api, policy)
-    emails = [member.email for member in current.members if str(member.user_id).lower() == user_id]
+    emails = {member.email for member in current.members if _has_id(member, user_id)}
+    # Another account with the same email is left alone.
+    members = [member for member in current.members if member.email not in emails or _has_id(member, user_id)]
+    current = replace(current, members=members)
     return _execute(api, _plan.plan_absent(emails or [""], current, policy), current, check_mode)
 
 
@@ -163,6 +166,10 @@ def _read(api: OrganizationApi, policy: Policy) -> Current:
     invitations = api.invitations()
     members = api.members() if policy.manage_members else []
     return Current(invitations, members, api.client.now())
+
+
+def _has_id(member: Member, user_id: str) -> bool:
+    return str(member.user_id).lower() == user_id
 
 
 def _resolve(entries: Iterable[Entry], roles: Sequence[Role]) -> Iterable[Desired]:

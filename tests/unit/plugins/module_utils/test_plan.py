@@ -287,6 +287,13 @@ def test_access_is_taken(found, member, invitations, memberships, manage_members
     assert planned == (memberships if manage_members else invitations)
 
 
+def test_every_membership_of_a_person_is_taken_that_of_an_administrator_first():
+    accounts = [joined(user_id=uid(1)), joined(ADMIN, user_id=uid(2))]
+    plan = plan_absent([ALICE], current(members=accounts), Policy(manage_members=True))
+    assert [change.member for change in plan.people[0].changes] == accounts[::-1]
+    assert plan.people[0].takes_admin
+
+
 @pytest.mark.parametrize(
     ("invitation", "action", "changes"),
     [(None, "absent", []), (invited(number=5), "deleted", ["revoke 5"])],

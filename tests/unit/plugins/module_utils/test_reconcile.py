@@ -170,6 +170,15 @@ def test_removal_by_user_id_revokes_the_invitation_too(user_id, action):
     assert organization.calls == ["invitations", "members", *writes]
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_removal_by_user_id_leaves_another_account_with_the_same_email_alone(number):
+    accounts = [joined(user_id=uid(1)), joined(user_id=uid(2))]
+    organization = Organization([], accounts)
+    (outcome,) = ensure_user_absent(organization, uid(number), MANAGED, check_mode=False).outcomes
+    assert outcome.member == accounts[number - 1]
+    assert organization.calls == ["invitations", "members", f"remove {ALICE}"]
+
+
 # --- options of a roster ---------------------------------------------------------------------------------------------
 
 
