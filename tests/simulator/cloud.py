@@ -220,11 +220,19 @@ class Cloud:
 
     @_locked
     def add_member(
-        self, email: str, role: str = "developer", role_names: Sequence[str] = (), *, at_once: bool = True
+        self,
+        email: str,
+        role: str = "developer",
+        role_names: Sequence[str] = (),
+        account: str = "",
+        *,
+        at_once: bool = True,
     ) -> Member:
-        """A person joins without an invitation, with these roles."""
+        """A person joins without an invitation, with these roles; by another ``account``, as another member."""
+        if not isinstance(account, str):
+            raise ValueError(f"account is a text, not {account!r}.")
         role_ids = self.role_ids(role_names)
-        member = self._new_member(self._stored(email), None if role_ids else role, role_ids)
+        member = self._new_member(self._stored(email), None if role_ids else role, role_ids, account)
         self._put(self._people.with_members([member]), at_once)
         return member
 
@@ -493,9 +501,9 @@ class Cloud:
     ) -> Invitation:
         return Invitation(str(uuid.uuid4()), email, *complete_roles(role, role_ids), created_at, expire_at)
 
-    def _new_member(self, email: str, role: str | None, role_ids: tuple[str, ...]) -> Member:
+    def _new_member(self, email: str, role: str | None, role_ids: tuple[str, ...], account: str = "") -> Member:
         name = email.partition("@")[0].replace(".", " ").title()
-        return Member(stable_id(email.lower()), name, email, *complete_roles(role, role_ids), self._now())
+        return Member(stable_id(account + email.lower()), name, email, *complete_roles(role, role_ids), self._now())
 
     def _is_shown(self, invitation: Invitation) -> bool:
         return self._settings.list_expired or not invitation.is_expired(self._now())

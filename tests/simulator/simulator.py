@@ -109,9 +109,14 @@ class Simulator:
         """The person's newest invitation expires; ``LookupError`` if there is none."""
         return self.cloud.record(self.cloud.expire(email))
 
-    def add_member(self, email: str, role: str = "developer", role_names: Sequence[str] = ()) -> dict[str, Any]:
-        """A person joins without an invitation. One who has joined before gets these roles."""
-        return self.cloud.record(self.cloud.add_member(email, role, role_names))
+    def add_member(
+        self, email: str, role: str = "developer", role_names: Sequence[str] = (), account: str = ""
+    ) -> dict[str, Any]:
+        """A person joins without an invitation; a member gets these roles.
+
+        Another ``account``, such as ``sso``, is another member with the same email and a user ID of its own.
+        """
+        return self.cloud.record(self.cloud.add_member(email, role, role_names, account))
 
     def sign_on(self, email: str, role: str = "developer", role_names: Sequence[str] = ()) -> dict[str, Any]:
         """A person signs in through single sign-on: joins, or joins again, unless they are a member.

@@ -73,6 +73,7 @@ def test_control_path_offers_the_methods_of_the_simulator(control, simulator):
         ("accept", {"email": "ann@example.com"}, 404, "ann@example.com"),
         ("expire", {"email": "ann@example.com"}, 404, "ann@example.com"),
         ("members", {"email": "ann@example.com", "role": 7}, 400, "role"),
+        ("members", {"email": "ann@example.com", "account": 7}, 400, "account"),
         ("sign_on", {"email": "ann@example.com", "role_names": ["King"]}, 400, "King"),
         ("update_member", {"email": "ann@example.com"}, 404, "ann@example.com"),
         ("remove_member", {"email": "ann@example.com"}, 404, "ann@example.com"),
@@ -109,7 +110,7 @@ VALUES = st.recursive(
     max_leaves=4,
 )
 FIELDS = [
-    *("email", "role", "role_names", "expired", "created_ago", "expires_in", "name", "type"),
+    *("email", "role", "role_names", "expired", "created_ago", "expires_in", "name", "type", "account"),
     *("kind", "operation", "times", "skip", "seconds", "reads", "response", "status", "body", "headers", "records"),
     *("list_expired", "rate_limit", "stale_reads", "read_lag", "invitation_lifetime"),
 ]

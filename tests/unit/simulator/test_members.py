@@ -201,6 +201,15 @@ def test_single_sign_on_leaves_a_member_as_they_are(simulator, ann):
     assert simulator.members == [ann]
 
 
+def test_person_has_a_member_for_each_account(api, simulator, ann):
+    other = simulator.add_member("ann@example.com", role_names=["Billing"], account="sso")
+    assert other["userId"] != ann["userId"]
+    assert api.members() == [ann, other]
+    api.remove(ann["userId"])
+    assert simulator.add_member("Ann@example.com", role_names=["Billing"], account="sso")["userId"] == other["userId"]
+    assert len(simulator.members) == 1
+
+
 def test_somebody_else_updates_and_removes_members(api, simulator, ann):
     simulator.configure(stale_reads=9)
     assert role_names(simulator.update_member("ann@example.com", role_names=["Billing"])) == ["Billing"]
