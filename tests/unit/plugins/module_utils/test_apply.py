@@ -247,6 +247,14 @@ def test_member_is_removed_and_every_invitation_revoked(cloud, api):
     assert (outcome.action, outcome.changed, outcome.error.reason) == ("failed", True, "the key's own creator")
 
 
+def test_member_is_not_taken_for_removed_because_members_may_not_be_listed_any_more(api, client_with):
+    cloud = CloudApi(client_with(retry_timeout=1), ORGANIZATION)
+    api.remove(USERS[ALICE], Answer(200, b"<html>"))
+    api.members(answer=refusal(403))
+    (outcome,) = apply(cloud, plan_absent([ALICE], current([], [joined(DEVELOPER)]), MANAGED))
+    assert (outcome.action, outcome.changed) == ("failed", True)
+
+
 def test_invitee_who_joined_at_the_same_time_is_updated(cloud, api):
     api.create(refusal(409), ALICE, roles=[DEVELOPER])
     both_lists(api, members=[member_of(ALICE, ADMIN)], times=1)

@@ -502,6 +502,11 @@ def test_invitation_that_is_not_known_to_be_sent_is_reported_as_ambiguous():
     assert (found.error.ambiguous, found.error.status, found.error.method) == (True, 401, "GET")
 
 
+def test_failure_after_a_removal_shows_no_member_any_more():
+    (found,) = decided(REMOVED_TOO, {ALICE: attempts_of(REMOVED_TOO.people[0], [DONE, DENIED])}, None).outcomes.values()
+    assert (found.action, found.member, found.invitation) == ("failed", None, OLD)
+
+
 def test_rolled_back_replacement_is_reported_with_the_last_rejection_of_what_is_desired():
     results = [DONE, CONFLICT, (AGAIN, NO_SEATS), (RESTORE, DENIED)]
     (found,) = decided(REPLACED, {ALICE: attempts_of(REPLACED.people[0], results)}, None).outcomes.values()
@@ -560,6 +565,14 @@ def test_next_person_is_invited_unless_a_failure_is_systemic(results, expected):
         assert str(error) == "Not attempted after an earlier failure."
         assert error.reason.startswith("not attempted after: ")
     assert came == expected
+
+
+def test_two_people_who_are_rejected_when_resent_stop_nobody_else():
+    plan = roster_of(3)
+    ledger = {person.email: attempts_of(person, [LOST, (AGAIN, CONFLICT)]) for person in plan.people[:2]}
+    decision = decided(plan, ledger, read(7))
+    assert [found.action for found in decision.outcomes.values()] == ["failed", "failed"]
+    assert [email for email, _change in decision.due] == [CAROL]
 
 
 MEMBERS_NOW = [joined(ADMIN, BILLING, email=email) for email in PEOPLE]
