@@ -229,7 +229,7 @@ def test_somebody_else_updates_and_removes_members(api, simulator, ann):
         ("update_member", "after", 200, ["Billing"]),
         ("remove_member", "before", 404, None),
         ("remove_member", "after", 200, None),
-        ("add_member", "before", 200, []),
+        ("add_member", "after", 200, []),
     ],
 )
 def test_race_with_an_update_of_a_member(api, simulator, ann, action, moment, status, roles):
