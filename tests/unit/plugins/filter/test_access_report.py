@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.clickhouse.cloud.plugins.filter.access_report import FilterModule
@@ -77,6 +79,15 @@ def test_organization_without_people_gives_an_empty_report():
 )
 def test_invitation_says_when_it_expires(until, words):
     assert only({**INVITED, "until": until})["remarks"] == [words]
+
+
+def test_time_without_an_offset_is_utc_wherever_the_controller_is(monkeypatch):
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "America/New_York")
+        time.tzset()
+        remarks = only({**INVITED, "until": "2026-11-26T13:30:00"})["remarks"]
+    time.tzset()
+    assert remarks == ["expires in 1 hour"]
 
 
 @pytest.mark.parametrize(
