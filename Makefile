@@ -250,12 +250,12 @@ build/venv/demo/installed: requirements/demo.txt
 
 # The managed host, on which the modules find nothing but requests.
 build/venv/target/installed: requirements/target.txt | venv
-	$(uv) venv --quiet --clear --python $(TARGET_PYTHON) $(@D)
+	$(uv) venv --quiet --clear --python "$(CURDIR)/build/pythons/python$(TARGET_PYTHON)" $(@D)
 	$(uv) pip install --quiet --python $(@D)/bin/python --constraint requirements/target.txt requests
 	touch $@
 
 build/venv/target-unit/installed: requirements/target.txt | venv
-	$(uv) venv --quiet --clear --python $(TARGET_PYTHON) $(@D)
+	$(uv) venv --quiet --clear --python "$(CURDIR)/build/pythons/python$(TARGET_PYTHON)" $(@D)
 	$(uv) pip install --quiet --python $(@D)/bin/python --requirement requirements/target.txt
 	touch $@
 
