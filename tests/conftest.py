@@ -39,7 +39,7 @@ os.environ.update(
 settings.register_profile(
     "test", database=None, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
-settings.register_profile("quick", settings.get_profile("test"), max_examples=10)
+settings.register_profile("quick", settings.get_profile("test"), max_examples=5)
 settings.register_profile("matrix", settings.get_profile("test"), max_examples=300)
 settings.register_profile("search", settings.get_profile("test"), max_examples=2000, derandomize=False)
 settings.load_profile("test")
