@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import html.parser
 import io
+import json
 import re
 from pathlib import Path
 
@@ -167,6 +168,11 @@ def test_csv_cell_that_a_spreadsheet_would_run_is_defused(first):
         io.StringIO(render("report.csv.j2", [person(formula, name=formula, roles=[formula])]), newline="")
     )
     assert [row[0], row[1], row[3]] == ["'" + formula] * 3
+
+
+def test_json_is_the_report_as_published():
+    report = json.loads(render("report.json.j2"))
+    assert report == {**access_report(PEOPLE, now=NOW), "msg": ""}
 
 
 def test_markdown_cell_stays_one_cell():
