@@ -54,8 +54,3 @@ def lagging(monkeypatch, simulator, clock):
 def run(simulator, clock):
     """Runs modules, without waiting."""
     return Runner(simulator, clock)
-
-
-@pytest.fixture
-def run_in_real_time(simulator):
-    return Runner(simulator)

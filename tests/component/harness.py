@@ -101,11 +101,6 @@ class Runner:
     def role_info(self, **options):
         return self("role_info", **options)
 
-    def absent(self, email=ANN):
-        return self.invitation(email, state="absent")
-
-    present, roster, info = invitation, invitations, invitation_info
-
 
 # Check mode and the info modules write nothing. No member is changed or removed by the invitation modules.
 ALLOWED_WRITES = {

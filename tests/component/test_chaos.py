@@ -84,7 +84,7 @@ def impatience(schedule):
 
 
 @given(organization=organizations, task=tasks, stale=stale, schedule=schedules)
-def test_next_run_does_the_rest_whatever_fails(run, simulator, lagging, organization, task, stale, schedule):
+def test_next_run_does_the_rest_after_any_faults(run, simulator, lagging, organization, task, stale, schedule):
     lagging(0)
     organization.build(simulator)
     simulator.configure(**stale)
@@ -135,7 +135,7 @@ races = st.builds(
     stale=stale,
     schedule=st.lists(st.one_of(races, races, faults), min_size=1, max_size=4),
 )
-def test_next_run_does_the_rest_whoever_else_writes(run, simulator, lagging, organization, task, stale, schedule):
+def test_next_run_does_the_rest_after_faults_and_races(run, simulator, lagging, organization, task, stale, schedule):
     lagging(0)
     organization.build(simulator)
     simulator.configure(**stale)

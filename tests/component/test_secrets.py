@@ -1,7 +1,7 @@
 # Copyright: Contributors to the clickhouse.cloud collection
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""No result, warning or log line has the credentials, whatever they look like, and whoever repeats them."""
+"""No result, warning or log line has the credentials, even if a server repeats them, whatever they look like."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def cases():
 
 @pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize(("module", "shape", "way"), list(cases()))
-def test_credentials_are_masked_whoever_repeats_them(hostile, monkeypatch, module, shape, way):
+def test_credentials_that_a_server_repeats_are_masked(hostile, monkeypatch, module, shape, way):
     credentials = dict(zip(VARIABLES, SHAPES[shape], strict=True))
     if way != "options":
         for option, name in VARIABLES.items():
