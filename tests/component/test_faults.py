@@ -233,7 +233,14 @@ FAULTS = {
     # Transient.
     **{
         name: fault
-        for status, body in ((500, "envelope"), (502, "html"), (503, "empty"), (504, "html"))
+        for status, body in (
+            (408, "empty"),
+            (500, "envelope"),
+            (502, "html"),
+            (503, "empty"),
+            (504, "html"),
+            (520, "html"),
+        )
         for name, fault in applied_or_not(
             str(status), "status", {"status": status, "body": body}, OK, (OK, OK), (OK, OK)
         ).items()
@@ -263,9 +270,9 @@ FAULTS = {
     **applied_or_not("cut in the headers", "cut_headers", {}, OK, (OK, OK), (OK, OK)),
     **applied_or_not("cut by a reset", "cut", {"reset": True}, OK, (OK, OK), (OK, OK)),
     **{
-        f"late by {reads} lists, {answer}": Fault("late", {"reads": reads, "answer": answer}, None, OK, OK)
+        f"late by {reads} lists, {response}": Fault("late", {"reads": reads, "response": response}, None, OK, OK)
         for reads in (1, 3)
-        for answer in ("lost", 502)
+        for response in ("lost", 502)
     },
     # Slow: given up after api_timeout, and retried.
     "delay": Fault("delay", {"seconds": 60.0}, OK, OK, OK, slow=True),
@@ -283,7 +290,9 @@ FAULTS = {
     },
     "401": Fault("status", {"status": 401, "body": "envelope"}, FAILS, FAILS, FAILS),
     "403": Fault("status", {"status": 403, "body": "envelope"}, FAILS, FAILS, FAILS),
+    "403 of a gateway": Fault("status", {"status": 403, "body": "html"}, FAILS, FAILS, FAILS),
     "404": Fault("status", {"status": 404, "body": "envelope"}, FAILS, FAILS, None),
+    "404 of a gateway": Fault("status", {"status": 404, "body": "html"}, FAILS, FAILS, FAILS),
     # Ambiguous, but not transient.
     **{
         name: fault
@@ -368,6 +377,9 @@ def outcome_of(task, call, fault):
         ("mistyped", LIST): FAILS if task.invitations else None,
         ("mistyped", MEMBERS): FAILS if task.members else None,
     }
+    if fault.parameters.get("body") == "html" and call != GET:
+        # A gateway's rejection says nothing of what the key may do.
+        return fault.read
     detail = fault.parameters.get("content") or status or fault.kind
     return special.get((detail, call), fault.read)
 
