@@ -27,12 +27,12 @@ core-devel := ansible-core @ https://github.com/ansible/ansible/archive/devel.ta
 TARGET_PYTHON := 3.9
 
 # What a layer runs in, where it leaves its JUnit reports, and with which options.
-VENV ?= .venv
-REPORTS ?= build/reports
-UNIT ?= tests/unit --cov --cov-report=term-missing:skip-covered
-COMPONENT ?= tests/component -m "not extra"
-E2E ?= tests/e2e -m "not extra"
-SANITY ?= --exclude tests/
+VENV := .venv
+REPORTS := build/reports
+UNIT := tests/unit --cov --cov-report=term-missing:skip-covered
+COMPONENT := tests/component -m "not extra"
+E2E := tests/e2e -m "not extra"
+SANITY := --exclude tests/
 
 # The collection where Ansible looks for collections: a link to this checkout, so that coverage is that of its plugins/.
 LINK := build/link/ansible_collections/clickhouse/cloud
