@@ -118,17 +118,18 @@ class Organization:
         return client
 
     def _lag(self, invitation_id: str, *, listed: bool) -> float | None:
-        """Seconds from now to the first list that shows a write, 0 if the first one does; None if none does."""
-        clock = self.transport.clock
-        start = clock.monotonic()
+        """Seconds from the first list to the one that shows a write, None if none does."""
+        first = None
         while True:
             is_listed = any(invitation.id == invitation_id.lower() for invitation in self.api.invitations())
-            waited = self.transport.sent[-1] - start
+            sent = self.transport.sent[-1]
+            first = sent if first is None else first
+            waited = sent - first
             if is_listed == listed:
                 return round(waited, 1)
             if waited > MAX_LAG:
                 return None
-            clock.sleep(POLL_INTERVAL)
+            self.transport.clock.sleep(POLL_INTERVAL)
 
 
 def observe(organization: Organization, members: list[Member]) -> Iterator[Behaviour]:
