@@ -112,6 +112,24 @@ def test_next_run_does_the_rest_after_any_faults(run, simulator, lagging, organi
     assert_no_email_twice(simulator)
 
 
+@given(
+    organization=organizations,
+    task=tasks.filter(lambda task: "purge" not in task.options),
+    stale=stale,
+    schedule=schedules,
+)
+def test_resend_sends_one_email_a_run_whatever_fails(run, simulator, lagging, organization, task, stale, schedule):
+    lagging(0)
+    organization.build(simulator)
+    simulator.configure(**stale)
+    options = {**task.options_in(simulator), "resend": True}
+    order(simulator, schedule)
+    before = simulator.state
+    result = run(task.module, **options, **impatience(schedule))
+    check_consistent(simulator, result, before, options)
+    assert_no_email_twice(simulator)
+
+
 races = st.builds(
     Order,
     st.just("race"),
