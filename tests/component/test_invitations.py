@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 
 import pytest
 from component.harness import (
@@ -16,7 +15,6 @@ from component.harness import (
     DAY,
     DELETE,
     LIST,
-    ROLES,
     calls,
     emails_to,
     invitations_of,
@@ -100,22 +98,6 @@ def test_member_is_not_invited(run, simulator):
     assert result["member"]["user_id"] == simulator.members[0]["userId"]
     assert result["warnings"] == []
     assert emails_to(simulator) == 1
-
-
-def test_other_roles_of_a_member_are_a_warning(run, simulator):
-    simulator.add_member(ANN, role_names=["Billing"])
-    result = run.invitation(roles=["Admin"])
-    assert result["action"] == "member"
-    (warning,) = result["warnings"]
-    assert "other roles (Billing) than desired (Admin), and an invitation cannot change them" in warning
-    assert members_now(simulator) == {ANN: ["Billing"]}
-
-
-def test_key_that_may_not_list_members_invites_with_a_warning(run, simulator):
-    simulator.configure(members_forbidden=True)
-    result = run.invitation()
-    assert result["action"] == "created"
-    assert result["warnings"] == ["The API key may not list members: people who have joined may be invited again."]
 
 
 @pytest.mark.parametrize("status", [400, 409])
@@ -227,13 +209,6 @@ def test_expired_invitation_that_is_not_listed_is_created_again(run, simulator):
     assert emails_to(simulator) == 2
 
 
-def test_expired_invitation_is_renewed_by_the_legacy_role_in_a_migrated_organization(run, simulator):
-    simulator.configure(organization_era="migrated_rejects")
-    simulator.invite(ANN, role_names=["Developer"], expired=True)
-    assert run.invitation(role="developer")["action"] == "renewed"
-    assert role_names(simulator.invitations[-1]) == ["Developer"]
-
-
 def test_invitation_is_renewed_once_before_it_expires(run, simulator):
     simulator.invite(ANN, role="developer", expires_in=10 * 3600.0)
     assert run.invitation(renew_before="9h")["action"] == "unchanged"
@@ -243,15 +218,6 @@ def test_invitation_is_renewed_once_before_it_expires(run, simulator):
     assert invitations_of(simulator) == [result["invitation"]["id"]]
     assert run.invitation(renew_before="11h")["action"] == "unchanged"
     assert emails_to(simulator) == 1
-
-
-def test_expired_invitation_is_left_alone_if_renew_before_is_never(run, simulator):
-    expired = simulator.invite(ANN, role="developer", expired=True)
-    result = run.invitation(renew_before="never")
-    assert not result["changed"]
-    assert result["action"] == "expired"
-    assert result["invitation"]["id"] == expired["id"]
-    assert emails_to(simulator) == 0
 
 
 def test_resend_sends_an_email_at_every_run_but_not_to_members(run, simulator):
@@ -282,52 +248,6 @@ def test_replacement_by_the_legacy_role_works_in_a_migrated_organization(run, si
     assert [result["action"] for result in results] == ["replaced", "unchanged", "unchanged"]
     assert role_names(simulator.invitations[0]) == ["Admin"]
     assert emails_to(simulator) == 1
-
-
-def test_frozen_legacy_role_is_not_compared(run, simulator):
-    simulator.configure(organization_era="migrated_frozen")
-    result = run.invitation(role="admin")
-    assert result["action"] == "created"
-    assert result["invitation"]["role"] == "developer"
-    assert returned_role_names(result["invitation"]) == ["Admin"]
-    assert run.invitation(role="admin")["action"] == "unchanged"
-
-
-def test_roles_that_cannot_be_compared_are_left_alone_with_a_warning(run, simulator):
-    simulator.configure(organization_era="legacy")
-    simulator.invite(ANN, role="developer")
-    result = run.invitation(roles=["Admin"])
-    assert result["action"] == "unchanged"
-    assert "cannot be compared" in result["warnings"][0]
-    assert run.invitation(role="admin")["action"] == "replaced"
-    assert emails_to(simulator) == 1
-
-
-@pytest.mark.parametrize(
-    ("options", "settings", "words"),
-    [
-        ({"roles": ["5f0c6a52-6c52-4f0a-9a5e-0d6b1f7f2c11"]}, {}, "has no role '5f0c6a52-6c52-4f0a-9a5e-0d6b1f7f2c11'"),
-        ({"role": "admin"}, {"roles_forbidden": True}, "lacks"),
-    ],
-    ids=["unknown role", "roles forbidden"],
-)
-def test_nothing_is_revoked_for_a_role_that_cannot_be_confirmed(run, simulator, options, settings, words):
-    simulator.configure(**settings)
-    invitation = simulator.invite(ANN, role_names=["Developer"])
-    result = run.invitation(**options)
-    assert words in result["msg"]
-    assert invitations_of(simulator) == [invitation["id"]]
-    assert emails_to(simulator) == 0
-
-
-def test_nothing_is_revoked_for_a_legacy_role_that_the_organization_lacks(run, simulator):
-    invitation = simulator.invite(ANN, role="admin")
-    admin = next(role for role in simulator.roles if role["name"] == "Admin")
-    content = json.dumps({"status": 200, "result": [admin]}).encode()
-    simulator.order_fault("body", operation=ROLES, content=content)
-    result = run.invitation(role="developer")
-    assert "no system role 'developer'; use roles, of Admin." in result["msg"]
-    assert invitations_of(simulator) == [invitation["id"]]
 
 
 # --- stale reads -----------------------------------------------------------------------------------------------------

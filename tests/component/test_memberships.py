@@ -118,15 +118,6 @@ def test_members_roles_change_in_every_kind_of_organization(run, simulator, era,
     assert simulator.emails == []
 
 
-def test_key_that_may_not_list_members_fails_before_anything_is_written(run, simulator):
-    simulator.configure(members_forbidden=True)
-    simulator.invite(BOB, role="developer")
-    for result in (run.membership(), run.memberships(ANN, purge=True), run.membership(BOB, state="absent")):
-        assert result["error"]["status"] == 403
-        assert not result.get("changed")
-    assert [invitation["email"] for invitation in simulator.invitations] == [BOB]
-
-
 def test_resend_reaches_invited_people_and_leaves_members_alone(run, simulator):
     simulator.add_member(BOB)
     run.memberships(ANN, BOB)
