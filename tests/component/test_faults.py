@@ -355,8 +355,9 @@ def outcome_of(task, call, fault):
         same = "renew_before" in task.options
         rolled_back = same and (fault.kind == "rate_limited" or status in (401, 403))
         return OK if rejected or rolled_back else fault.create
-    if call == UPDATE and status == 400 and task.module == "memberships":
-        # The roles are sent once more, by the legacy role.
+    by_legacy_role = (call == UPDATE and task.module == "memberships") or (call == CREATE and replaced)
+    if status == 400 and by_legacy_role:
+        # The ID of the role was rejected, and the legacy role is not.
         return OK
     if call in (CREATE, UPDATE):
         return fault.create
