@@ -108,7 +108,7 @@ Holder = Union[Desired, Invitation, Member]
 
 
 class Deletion(enum.Enum):
-    """What came of a DELETE. ``UNCLEAR``: the record is gone, and an ambiguous attempt of this call may be why."""
+    """The result of a DELETE. ``UNCLEAR``: the record is gone, and an ambiguous attempt of this call may be why."""
 
     DELETED = "deleted"
     ALREADY_GONE = "already gone"

@@ -18,6 +18,8 @@ from ._ledger import Attempt, Reading
 from ._plan import Invite, Revoke, Update
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ._api import Deletion, Desired, Invitation, Member, Role
     from ._client import Client
     from ._decide import Decision, Outcome
@@ -64,17 +66,19 @@ class OrganizationApi(Protocol):
 def apply(api: OrganizationApi, plan: Plan) -> list[Outcome]:
     """Apply a plan, and return what became of each person's part of it, in the plan's order."""
     ledger: Ledger = {}
-    decision = decide(plan, ledger, {}, None, api.client.now(), api.client.settings.retry_timeout)
+    outcomes: Mapping[str, Outcome] = {}
     reading = None
     pauses = iter(PAUSES)
-    while decision.due or decision.reads:
+    while True:
+        decision = decide(plan, ledger, outcomes, reading, api.client.now(), api.client.settings.retry_timeout)
+        outcomes = decision.outcomes
         if decision.due:
             _write(api, decision, ledger)
             pauses = iter(PAUSES)
-        else:
+        elif decision.reads:
             reading = _read(api, plan, decision, next(pauses, PAUSES[-1]))
-        decision = decide(plan, ledger, decision.outcomes, reading, api.client.now(), api.client.settings.retry_timeout)
-    return [decision.outcomes[person.email] for person in plan.people]
+        else:
+            return [outcomes[person.email] for person in plan.people]
 
 
 def _write(api: OrganizationApi, decision: Decision, ledger: Ledger) -> None:

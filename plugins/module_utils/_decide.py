@@ -126,7 +126,10 @@ def _begin(
     waiting: Sequence[Case],
     reason: ApiError | None,
 ) -> list[tuple[str, Change]]:
-    """The changes for people who can begin now; outcomes for those without any, or who cannot."""
+    """The changes for people who can begin now. Adds to ``outcomes`` those without changes, or who cannot begin.
+
+    Nobody begins while somebody may be left without an invitation, or before every earlier phase is settled.
+    """
     begin = []
     unsettled = [person for person in plan.people if person.email not in outcomes]
     held = reason is not None or any(case.urgent for case in waiting)
@@ -196,7 +199,7 @@ def _without_access(case: Case) -> Outcome:
 
 
 def _decide_revoked(case: Case) -> Verdict:
-    """After revoking an invitation for a new one. A rejected, expired one is in nobody's way."""
+    """After revoking an invitation for a new one. An expired invitation that cannot be revoked blocks nobody."""
     last, reading = case.last, case.reading_since(case.last)
     result = case.deletion(last)
     if isinstance(result, ApiError):
@@ -292,7 +295,8 @@ def _decide_updated(case: Case) -> Verdict:
     last, reading, error = case.last, case.reading_since(case.last), case.last.error
     if error is None:
         return Outcome(case.plan, "updated", True, member=cast("Member", last.result), warnings=case.plan.warnings)
-    member = case.shown_member(reading) if reading else None
+    updated = cast("Update", last.change).member.user_id
+    member = next((each for each in reading.members if each.user_id == updated), None) if reading else None
     if member and match(case.desired, member) is Match.YES:
         action = "updated" if error.ambiguous else "unchanged"
         return Outcome(case.plan, action, error.ambiguous, member=member, warnings=case.plan.warnings)
@@ -363,7 +367,10 @@ def _reads(case: Case) -> set[str]:
     if all(isinstance(attempt.change, (Update, Remove)) for attempt in case.attempts):
         return {"members"}
     rejected = any(attempt.error is not None and attempt.error.rejected for attempt in case.sent)
-    return {"invitations", "members"} if rejected or case.manage_members else {"invitations"}
+    # An invitation that is gone already was probably accepted.
+    accepted = any(attempt.result is Deletion.ALREADY_GONE for attempt in case.attempts)
+    members = case.manage_members or (case.plan.desired is not None and (rejected or accepted))
+    return {"invitations", "members"} if members else {"invitations"}
 
 
 def _admin_remains(plan: Plan, outcomes: Mapping[str, Outcome]) -> bool:
@@ -409,7 +416,7 @@ def _still_has_access(case: Case) -> str:
 
 
 def _not_attempted(person: PersonPlan, reason: ApiError) -> Outcome:
-    sentence = "Not attempted after an earlier failure"
+    sentence = f"{person.email} was not attempted after an earlier failure"
     error = replace(reason, sentence=sentence, reason=f"not attempted after: {reason.reason}")
     return Outcome(person, "failed", False, person.invitation, person.member, error, person.warnings)
 

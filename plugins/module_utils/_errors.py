@@ -206,13 +206,15 @@ _UNKNOWN_STATUS = Meaning("the response has an unknown status", _CHECK_ADDRESS)
 def _meaning(status: int, method: str, *, from_api: bool) -> Meaning:
     if not from_api and status in GATEWAY_STATUSES:
         return GATEWAY_STATUSES[status]
+    if not from_api and 400 <= status < 500 and status not in (404, *TRANSIENT_STATUSES):
+        return Meaning(_ON_THE_WAY, _CHECK_ADDRESS)
     # Before any write, the organization was found: a 404 is then about something else.
     known = None if status == 404 and method != "GET" else STATUSES.get(status)
     return known or STATUS_CLASSES.get(status // 100, _UNKNOWN_STATUS)
 
 
 class Fault(NamedTuple):
-    """A kind of fault that keeps a response from coming: ``kinds`` of exceptions, in whose reason is the text ``says``.
+    """Why no response came. It explains exceptions of these ``kinds`` whose reason contains ``says``.
 
     ``what`` happened and ``advice`` take ``{host}``, ``{timeout}``, ``{reason}`` and ``{trust}``.
     """

@@ -69,7 +69,7 @@ ROSTER_OPTIONS: dict[str, dict[str, Any]] = {
     **WRITING_OPTIONS,
 }
 
-# Seconds of waiting in all, the rate limit aside, from which on a task warns.
+# A task warns if it waited this many seconds or more, not counting the rate limit.
 LONG_WAIT = 10.0
 LARGEST_CLOCK_OFFSET = timedelta(minutes=5)
 

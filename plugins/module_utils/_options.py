@@ -390,7 +390,7 @@ class Limit:
 
 
 def limit(value: str, option: str = "purge_limit") -> Limit:
-    """Parse a count such as C(5), or a percentage such as C(25%)."""
+    """Parse a count such as ``5``, or a percentage such as ``25%``."""
     match = _LIMIT.fullmatch(value.strip())
     if not match or (match[2] and int(match[1]) > 100):
         raise OptionError(f"{option}: {_shown(value)} is neither a count such as 5 nor a percentage such as 25%.")
@@ -406,7 +406,7 @@ def seconds(value: float, option: str) -> float:
 
 
 def duration(value: str, option: str) -> timedelta | None:
-    """Parse a duration such as C(1d12h); None for C(never)."""
+    """Parse a duration such as ``1d12h``; None for ``never``."""
     text = value.strip()
     if text == "never":
         return None

@@ -159,7 +159,7 @@ class PersonPlan:
     @property
     def makes_admin(self) -> bool:
         """Whether a member becomes an administrator."""
-        return self.action == "updated" and is_admin(self.desired) and not is_admin(self.member)
+        return self.action == "updated" and is_admin(self.desired)
 
     @property
     def takes_admin(self) -> bool:
@@ -187,11 +187,6 @@ class Plan:
     people: tuple[PersonPlan, ...]
     policy: Policy = Policy()
     admins: frozenset[str] = frozenset()
-
-    @property
-    def writes(self) -> bool:
-        """Whether anything is to be changed."""
-        return any(person.changes for person in self.people)
 
     def diff(self) -> dict[str, str]:
         """The plan as ``--diff`` shows it: one line for each person with a change, sorted by email."""
@@ -227,7 +222,9 @@ class Plan:
 
 def plan_present(desired: Iterable[Desired], current: Current, policy: Policy) -> Plan:
     """Plan that everybody has access with the desired roles; with ``purge``, nobody else."""
-    invitations, members = _by_email(current.invitations), {member.email: member for member in current.members}
+    invitations = _by_email(current.invitations)
+    # Of a person with two accounts, the one that is an administrator counts.
+    members = {member.email: member for member in sorted(current.members, key=is_admin)}
     people = [
         _plan_person(each, invitations[each.email], members.get(each.email), policy, current.now) for each in desired
     ]
@@ -271,13 +268,16 @@ def fold(desired: Iterable[Desired]) -> list[Desired]:
     :raises OptionError: if a person is listed with different roles.
     """
     folded: dict[str, Desired] = {}
+    mistakes = []
     for each in desired:
         first = folded.setdefault(each.email, each)
         if first != each:
-            raise OptionError(
+            mistakes.append(
                 f"{each.email} is listed twice with different roles: {describe(first)}, and {describe(each)};"
                 " delete one of the two entries."
             )
+    if mistakes:
+        raise OptionError(*mistakes)
     return list(folded.values())
 
 
@@ -298,7 +298,9 @@ def latest(invitations: Iterable[Invitation]) -> Invitation | None:
 
 
 def _plan(people: Iterable[PersonPlan], current: Current, policy: Policy) -> Plan:
-    admins = {member.email for member in current.members if policy.manage_members and is_admin(member)}
+    possible = [member for member in current.members if policy.manage_members and is_admin(member)]
+    # No assigned roles beside the legacy role admin may be a frozen role: it counts only if nobody is shown as Admin.
+    admins = {member.email for member in [each for each in possible if each.assigned_roles != ()] or possible}
     return Plan(tuple(sorted(people, key=lambda person: person.phase)), policy, frozenset(admins))
 
 
@@ -321,7 +323,7 @@ def _plan_person(
 
 
 def _plan_member(desired: Desired, member: Member) -> PersonPlan:
-    """Plan that a member has the desired roles. Roles that cannot be compared are set: no email comes of it."""
+    """Plan that a member has the desired roles. Roles that cannot be compared are set: an update sends no email."""
     if match(desired, member) is Match.YES:
         return PersonPlan(desired.email, "unchanged", desired=desired, member=member)
     return PersonPlan(desired.email, "updated", (Update(member, desired),), desired, member=member)
@@ -331,7 +333,7 @@ def _plan_invited(
     desired: Desired, theirs: Sequence[Invitation], live: Sequence[Invitation], policy: Policy, now: datetime
 ) -> PersonPlan:
     """Plan for a person with at least one live invitation."""
-    matches: dict[Match, list[Invitation]] = {verdict: [] for verdict in Match}
+    matches: dict[Match, list[Invitation]] = {each: [] for each in Match}
     for each in live:
         matches[match(desired, each)].append(each)
     standing = latest(matches[Match.YES] or matches[Match.UNKNOWN])

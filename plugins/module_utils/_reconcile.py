@@ -78,7 +78,7 @@ def ensure_roster(
 
 
 def ensure_present(api: OrganizationApi, entries: Sequence[Entry], policy: Policy, check_mode: bool) -> Report:
-    """Have everybody on the roster have access; with ``purge``, nobody else.
+    """Give everybody on the roster access; with ``purge``, nobody else.
 
     :raises OptionError: for roles that do not exist or contradict each other, or an unsafe plan; nothing was changed.
     :raises ApiError: if the organization could not be read.
@@ -102,7 +102,7 @@ def ensure_present(api: OrganizationApi, entries: Sequence[Entry], policy: Polic
 
 
 def ensure_absent(api: OrganizationApi, emails: Iterable[str], policy: Policy, check_mode: bool) -> Report:
-    """Have none of these people have access.
+    """Take all access from these people.
 
     :raises OptionError: if nobody would be an administrator; nothing was changed.
     :raises ApiError: if the organization could not be read.
@@ -112,7 +112,7 @@ def ensure_absent(api: OrganizationApi, emails: Iterable[str], policy: Policy, c
 
 
 def ensure_user_absent(api: OrganizationApi, user_id: str, policy: Policy, check_mode: bool) -> Report:
-    """Have the member with this user ID have no access. Raises as ``ensure_absent`` does."""
+    """Take all access from the member with this user ID. Raises as ``ensure_absent`` does."""
     current = _read(api, policy)
     emails = {member.email for member in current.members if _has_id(member, user_id)}
     # Another account with the same email is left alone.
@@ -122,7 +122,7 @@ def ensure_user_absent(api: OrganizationApi, user_id: str, policy: Policy, check
 
 
 def ensure_revoked(api: OrganizationApi, invitation_id: str, check_mode: bool) -> Report:
-    """Have this one invitation revoked, and nothing else of the person.
+    """Revoke this one invitation, and nothing else of the person.
 
     :raises ApiError: if it could not be read.
     """
@@ -172,13 +172,18 @@ def _has_id(member: Member, user_id: str) -> bool:
     return str(member.user_id).lower() == user_id
 
 
-def _resolve(entries: Iterable[Entry], roles: Sequence[Role]) -> Iterable[Desired]:
-    """Resolve the names of roles, each set of them once."""
-    resolved: dict[tuple[str, ...], tuple[Role, ...]] = {}
+def _resolve(entries: Iterable[Entry], roles: Sequence[Role]) -> list[Desired]:
+    """Resolve the names of roles, each set of them once.
+
+    :raises OptionError: with all mistakes, each with the first person who has it.
+    """
+    first: dict[tuple[str, ...], Entry] = {}
     for entry in entries:
-        if entry.roles and entry.roles not in resolved:
-            resolved[entry.roles] = _roles.resolve_roles(entry.roles, roles, f"{entry.email}: roles")
-        yield Desired(entry.email, entry.role, resolved.get(entry.roles))
+        first.setdefault(entry.roles, entry)
+    named = [entry for entry in first.values() if entry.roles]
+    found = _options.each(lambda each: _roles.resolve_roles(each.roles, roles, f"{each.email}: roles"), named)
+    resolved = dict(zip((entry.roles for entry in named), found))
+    return [Desired(entry.email, entry.role, resolved.get(entry.roles)) for entry in entries]
 
 
 def _execute(

@@ -53,7 +53,7 @@ def match(desired: Desired, holder: Holder) -> Match:
     """
     assigned = holder.assigned_roles
     if desired.assigned_roles and assigned:
-        return _verdict(_role_ids(desired) == _role_ids(holder))
+        return Match.YES if _role_ids(desired) == _role_ids(holder) else Match.NO
     if desired.role is None:
         return Match.YES if assigned is None and _amounts_to(desired, holder.role) else Match.UNKNOWN
     if assigned:
@@ -104,17 +104,15 @@ def _names(roles: Iterable[Role]) -> list[str]:
     return sorted(printable(role.name) or role.id for role in roles)
 
 
-def _verdict(same: bool) -> Match:
-    return Match.YES if same else Match.NO
-
-
 def _role_ids(holder: Holder) -> set[str]:
     return {role.id for role in holder.assigned_roles or ()}
 
 
 def role_set(holder: Holder | None) -> set[str]:
-    """A person's roles, to be compared: by ID or, if there are none, the legacy role."""
-    return (_role_ids(holder) or {holder.role or ""}) if holder else set()
+    """A person's roles, to be compared: by ID or, if the API does not show them, the legacy role."""
+    if holder is None:
+        return set()
+    return {holder.role or ""} if holder.assigned_roles is None else _role_ids(holder)
 
 
 def _amounts_to(holder: Holder, role: str | None) -> bool:

@@ -48,7 +48,7 @@ options:
   purge_limit:
     description:
       - The most people from whom O(purge) may take an invitation, a count such as V(5) or a percentage such as V(25%)
-        of all people who have one now. The percentage is rounded down, but never to less than one person.
+        of all people who have one now. The percentage is rounded down, but above V(0%) never to less than one person.
       - If the plan exceeds it, the task fails before anything is changed.
     type: str
     default: 100%

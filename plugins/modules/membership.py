@@ -15,7 +15,7 @@ description:
   - Gives a member exactly these roles, without an email. Invites anybody else under the rules of
     M(clickhouse.cloud.invitation).
   - Removes a member and revokes every invitation of the person with O(state=absent).
-  - The last member with the system role Admin keeps it. The task fails before anything is changed.
+  - A task that would leave no member with the system role Admin fails before anything is changed.
   - A removed person can come back through single sign-on, without an invitation. Remove them from your identity
     provider, too.
 extends_documentation_fragment:

@@ -225,7 +225,8 @@ def info_result(
     now: datetime,
 ) -> dict[str, Any]:
     """The result for all people or for ``only`` these, sorted by email."""
-    joined = {member.email: member for member in members}
+    # Of a person with two accounts, the one that is an administrator counts.
+    joined = {member.email: member for member in sorted(members, key=_roles.is_admin)}
     invited: dict[str, list[_api.Invitation]] = defaultdict(list)
     for invitation in invitations:
         invited[invitation.email].append(invitation)

@@ -56,8 +56,8 @@ options:
   purge_limit:
     description:
       - The most people from whom O(purge) may take access, a count such as V(5) or a percentage such as V(25%) of all
-        people who have access now, members and invited people. The percentage is rounded down, but never to less than
-        one person.
+        people who have access now, members and invited people. The percentage is rounded down, but above V(0%) never to
+        less than one person.
       - If the plan exceeds it, the task fails before anything is changed. So a roster that lost half of its lines does
         not cost half of the team their access.
     type: str

@@ -252,6 +252,12 @@ def test_404_to_a_write_is_not_about_the_organization(client, script):
     assert "ClickHouse Cloud rejected the request (404, role does not exist, " in str(fail(client, "POST"))
 
 
+@pytest.mark.parametrize("status", [405, 413, 451])
+def test_gateways_rejection_is_not_taken_for_the_apis(client, script, status):
+    script("GET", Answer(status, b"<html></html>"))
+    assert "not ClickHouse Cloud" in str(fail(client))
+
+
 @pytest.mark.parametrize(
     ("status", "advice"),
     [

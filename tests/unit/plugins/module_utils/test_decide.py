@@ -286,8 +286,9 @@ TABLE = {
         done("renewed", has=NEW),
     ),
     # Revoking for a new invitation
-    "old one gone already: re-read": (REPLACED, [GONE], None, INVITATIONS),
-    "old one gone already, nothing shown yet": (REPLACED, [GONE], read(6), INVITATIONS),
+    "old one gone already: re-read": (REPLACED, [GONE], None, BOTH),
+    "old one gone already, nothing shown yet": (REPLACED, [GONE], read(6), BOTH),
+    "old one gone already, joined": (REPLACED, [GONE], read(0, MEMBER), same("member", has=MEMBER)),
     "old one gone already, nothing shown": (REPLACED, [GONE], read(7), due("invite Developer")),
     "old one gone already, invited": (REPLACED, [GONE], read(0, NEW), same("unchanged", has=NEW)),
     "old one gone already, then rejected": (REPLACED, [GONE, REJECTED], read(2), failed("Could not.")),
@@ -562,7 +563,7 @@ def test_next_person_is_invited_unless_a_failure_is_systemic(results, expected):
     if last in decision.outcomes:
         came = "not attempted"
         error = decision.outcomes[last].error
-        assert str(error) == "Not attempted after an earlier failure."
+        assert str(error).endswith(" was not attempted after an earlier failure.")
         assert error.reason.startswith("not attempted after: ")
     assert came == expected
 

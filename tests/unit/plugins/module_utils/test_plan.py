@@ -434,6 +434,18 @@ ADMINS = {
     "somebody is only invited as one": ([joined(ADMIN)], [desired(DEVELOPER), desired(ADMIN, email=BOB)], [], False),
     "it keeps other roles": ([joined(ADMIN)], [desired(ADMIN, BILLING)], [], True),
     "there is none": ([joined(BILLING)], [desired(DEVELOPER)], [], True),
+    "a frozen legacy role does not count": (
+        [joined(ADMIN), without_roles(joined(role="admin", email=BOB))],
+        [desired(DEVELOPER)],
+        [],
+        False,
+    ),
+    "one with a frozen legacy role becomes one": (
+        [joined(ADMIN), without_roles(joined(role="admin", email=BOB))],
+        [desired(DEVELOPER), desired(ADMIN, email=BOB)],
+        [],
+        True,
+    ),
     "nobody is touched": ([joined(ADMIN)], [], [CAROL], True),
 }
 
@@ -448,6 +460,13 @@ def test_somebody_stays_an_administrator(members, roster, go, safe):
         return
     with pytest.raises(OptionError, match=r"^Nothing was changed: no member would have the system role Admin.*alice"):
         plan.check(now)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_administrators_account_counts_of_a_person_with_two(order):
+    accounts = [joined(ADMIN, user_id=uid(1)), joined(DEVELOPER, user_id=uid(2))][::order]
+    plan = plan_present([desired(DEVELOPER)], current([], accounts), Policy(manage_members=True))
+    assert plan.people[0].member.user_id == uid(1)
 
 
 def test_invitation_modules_touch_no_administrator():

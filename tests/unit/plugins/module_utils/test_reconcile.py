@@ -144,6 +144,14 @@ def test_membership_modules_fail_if_the_key_may_not_list_members():
     assert organization.emails == []
 
 
+def test_unknown_roles_of_several_people_are_in_one_message():
+    roster = [Entry(ALICE, roles=("Devloper",)), Entry(BOB, roles=("Admn",)), Entry(CAROL, roles=("Admn",))]
+    with pytest.raises(
+        OptionError, match=r"alice@example\.com: roles: .*'Devloper'.*bob@example\.com: roles: .*'Admn'"
+    ):
+        ensure_present(Organization([]), roster, Policy(), check_mode=True)
+
+
 def test_ids_of_roles_get_the_names_that_others_show():
     organization = Organization([invited(ADMIN, email=BOB)])
     report = ensure_present(organization, [BY_ID], Policy(), check_mode=True)
