@@ -373,6 +373,16 @@ def test_result_is_published_although_a_person_failed(play, simulator):
     assert '"msg": "1 created: alice@example.com; 1 failed: bob@example.com."' in output
 
 
+def test_revocation_is_published_although_the_members_cannot_be_listed(play, organization):
+    organization.order_fault("status", operation="list_members", status=403, body="envelope", times=None)
+    output, stats = play("revoke", status=2, clickhouse_cloud_emails="alice@example.com")
+    result = stats["clickhouse_cloud_result"]
+    assert (result["failed"], result["changed"]) == (True, True)
+    assert result["changes"] == {"alice@example.com": "deleted"}
+    assert "403" in result["msg"]
+    assert '"msg": "1 deleted: alice@example.com."' in output
+
+
 def test_report_that_failed_publishes_that(play, simulator):
     simulator.order_fault("status", operation="list_members", status=403, body="envelope", times=None)
     _output, stats = play("report", status=2)
