@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 DEFAULT_API_URL = "https://api.clickhouse.cloud"
 
-# The second name of each is what the Terraform provider for ClickHouse Cloud reads.
+# The second name of each is what the Terraform provider for ClickHouse Cloud reads; key and secret, what it read in
+# earlier releases.
 ENVIRONMENT = {
     "api_key": ("CLICKHOUSE_CLOUD_API_KEY", "CLICKHOUSE_TOKEN_KEY"),
     "api_secret": ("CLICKHOUSE_CLOUD_API_SECRET", "CLICKHOUSE_TOKEN_SECRET"),
