@@ -133,7 +133,7 @@ def test_text_that_ansible_cut_off_is_rejected(play, simulator, name, variable, 
         ("invite", {**ALICE, "clickhouse_cloud_renew_before": "{{ polciy }}"}, "'polciy' is undefined"),
         ("report", {"clickhouse_cloud_memberships": "{{ taem }}"}, "'taem' is undefined"),
         ("report", {"clickhouse_cloud_report_path": "report.pdf"}, "end with .html, .csv, .md or .json."),
-        pytest.param("export", {"clickhouse_cloud_export_path": ""}, "Set clickhouse_cloud_export_path", marks=extra),
+        ("export", {"clickhouse_cloud_export_path": ""}, "Set clickhouse_cloud_export_path to the file to write"),
     ],
 )
 def test_variable_that_is_missing_empty_or_undefined_is_named(play, simulator, name, variables, words):
