@@ -277,8 +277,3 @@ build/pythons:
 
 build/home:
 	mkdir -p $@
-
-# The names of old, for a while.
-.PHONY: ruff mypy
-ruff: lint-ruff
-mypy: lint-mypy
