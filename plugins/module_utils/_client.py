@@ -53,9 +53,14 @@ ANY_TEXT = "surrogatepass"
 class Clock(Protocol):
     """The functions of the module ``time`` that a client needs."""
 
-    def monotonic(self) -> float: ...
-    def sleep(self, seconds: float, /) -> None: ...
-    def time(self) -> float: ...
+    def monotonic(self) -> float:
+        """Return seconds since any fixed moment."""
+
+    def sleep(self, seconds: float, /) -> None:
+        """Wait."""
+
+    def time(self) -> float:
+        """Return seconds since the epoch."""
 
 
 class Settings(NamedTuple):
