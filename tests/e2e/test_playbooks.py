@@ -328,7 +328,7 @@ def test_report_says_why_the_list_cannot_be_applied(play, organization, table, r
     output, stats = play("report", clickhouse_cloud_memberships=[{"email": "alice@example.com", "roles": roles}])
     *rows, _counts, (note,) = table(output)
     assert len(rows) == 5
-    assert note.startswith("The access list cannot be applied.")
+    assert note.startswith("Not compared with the access list, which cannot be applied:")
     assert words in stats["clickhouse_cloud_report"]["msg"]
 
 

@@ -138,7 +138,9 @@ def test_page_title_can_be_chosen():
 
 @pytest.mark.parametrize("template", ["report.html.j2", "report.md.j2", "report.txt.j2"])
 def test_report_says_why_the_access_list_cannot_be_applied(template):
-    assert "The access list cannot be applied. No administrator" in render(template, msg="No administrator <is> left.")
+    assert "Not compared with the access list, which cannot be applied: No administrator" in render(
+        template, msg="No administrator <is> left."
+    )
 
 
 # --- the other formats ------------------------------------------------------------------------------------------------
