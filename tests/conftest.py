@@ -37,7 +37,7 @@ os.environ.update(
 # How many examples a property test tries: `pytest --hypothesis-profile=quick`. They are the same in every run, except
 # with `search`. No deadline: a busy machine must not fail a test.
 settings.register_profile(
-    "test", database=None, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    "test", max_examples=40, database=None, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
 settings.register_profile("quick", settings.get_profile("test"), max_examples=5)
 settings.register_profile("matrix", settings.get_profile("test"), max_examples=300)
