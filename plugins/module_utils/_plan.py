@@ -297,6 +297,15 @@ def latest(invitations: Iterable[Invitation]) -> Invitation | None:
     return max(invitations, key=_end, default=None)
 
 
+def access_state(member: Member | None, invitation: Invitation | None, now: datetime) -> str:
+    """Where a person is: member, invited, expired or absent."""
+    if member:
+        return "member"
+    if invitation is None:
+        return "absent"
+    return "expired" if invitation.expired(now) else "invited"
+
+
 def _plan(people: Iterable[PersonPlan], current: Current, policy: Policy) -> Plan:
     possible = [member for member in current.members if policy.manage_members and is_admin(member)]
     # No assigned roles beside the legacy role admin may be a frozen role: it counts only if nobody is shown as Admin.

@@ -211,14 +211,10 @@ def _records(outcome: Outcome, now: datetime) -> dict[str, Any]:
 
 
 def _state(outcome: Outcome, now: datetime) -> str:
-    """Where a person is now: member, invited, expired or absent."""
+    """Where a person is now. What was removed or deleted is in the outcome, too."""
     if outcome.action in ("removed", "deleted", "absent"):
         return "absent"
-    if outcome.member:
-        return "member"
-    if outcome.invitation is None:
-        return "absent"
-    return "expired" if outcome.invitation.expired(now) else "invited"
+    return _plan.access_state(outcome.member, outcome.invitation, now)
 
 
 def _change(outcome: Outcome, report: Report) -> dict[str, Any]:

@@ -250,9 +250,7 @@ def _record(
     """One person's record. A member's roles count, not those of an invitation that is still open."""
     holder = member or invitation
     waits = invitation if member is None else None
-    state = "member" if member else "absent"
-    if waits:
-        state = "expired" if waits.expired(now) else "invited"
+    state = _plan.access_state(member, invitation, now)
     return {
         "email": email,
         "state": state,
