@@ -562,6 +562,7 @@ def test_setup_creates_what_the_project_holds(set_up):
         assert (template["credentials"], template["instance_groups"]) == (["7"], None)
 
 
+@pytest.mark.extra
 def test_setup_of_a_second_organization_has_names_of_its_own(set_up):
     variables = {
         **GIVEN,
@@ -584,6 +585,7 @@ def test_setup_of_a_second_organization_has_names_of_its_own(set_up):
     assert {given["organization"] for _module, given in calls if "organization" in given} == {"Other"}
 
 
+@pytest.mark.extra
 def test_setup_says_where_awx_shows_why_a_project_failed(set_up):
     _calls, output = set_up(status=2, variables=GIVEN, FAILS="project", **KEY)
     assert "AWX could not create or update the project ClickHouse Cloud: Project update failed" in output

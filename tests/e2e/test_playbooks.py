@@ -84,7 +84,7 @@ def names_in(records):
 @pytest.mark.parametrize(
     ("arguments", "inventory", "configuration"),
     [
-        pytest.param((), HOSTS, CONFIGURATION, id="ansible.cfg"),
+        pytest.param((), HOSTS, CONFIGURATION, id="ansible.cfg", marks=extra),
         pytest.param(("--limit", "db*", "--forks", "1"), HOSTS, CONFIGURATION, id="limit"),
         pytest.param(("--limit", "all"), LOCALHOST_TOO, "", id="localhost-in-inventory"),
         pytest.param(("--connection", "ssh", "--become", "--user", "x"), None, "", id="arguments", marks=extra),
@@ -130,7 +130,12 @@ def test_text_that_ansible_cut_off_is_rejected(play, simulator, name, variable, 
             marks=extra,
         ),
         ("roster", {"clickhouse_cloud_memberships": ""}, "Set clickhouse_cloud_memberships to the access list, such"),
-        ("invite", {**ALICE, "clickhouse_cloud_renew_before": "{{ polciy }}"}, "'polciy' is undefined"),
+        pytest.param(
+            "invite",
+            {**ALICE, "clickhouse_cloud_renew_before": "{{ polciy }}"},
+            "'polciy' is undefined",
+            marks=extra,
+        ),
         ("report", {"clickhouse_cloud_memberships": "{{ taem }}"}, "'taem' is undefined"),
         ("report", {"clickhouse_cloud_report_path": "report.pdf"}, "end with .html, .csv, .md or .json."),
         ("export", {"clickhouse_cloud_export_path": ""}, "Set clickhouse_cloud_export_path to the file to write"),
