@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from ._api import Deletion, Desired, Invitation, Member, Role
     from ._client import Client
-    from ._decide import Decision, Outcome
+    from ._decide import Decision
     from ._ledger import Ledger
-    from ._plan import Change, Plan
+    from ._plan import Change, Outcome, Plan
 
 # Seconds to wait before each re-read after the last write: at once, then after 2, 4, 7, 12, 20 and 30 s.
 PAUSES = (0.0, 2.0, 2.0, 3.0, 5.0, 8.0, 10.0)

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Union, cast
 from ._api import Deletion, Desired, Invitation, Member
 from ._errors import ApiError
 from ._ledger import AMBIGUOUS, REJECTED, VISIBLE, Case
-from ._plan import Invite, Phase, Remove, Revoke, Update, latest, member_warnings
+from ._plan import Invite, Outcome, Phase, Remove, Revoke, Update, latest, member_warnings, predict
 from ._roles import Match, describe, match
 
 if TYPE_CHECKING:
@@ -40,19 +40,6 @@ if TYPE_CHECKING:
 
     from ._ledger import Attempt, Ledger, Reading
     from ._plan import Change, PersonPlan, Plan
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one person's plan. ``changed`` is also true for a failed plan that was partially applied."""
-
-    plan: PersonPlan
-    action: str
-    changed: bool
-    invitation: Invitation | None = None
-    member: Member | None = None
-    error: ApiError | None = None
-    warnings: tuple[str, ...] = ()
 
 
 # An outcome or the changes that are due; none while the person waits.
@@ -71,16 +58,6 @@ class Decision:
     due: Sequence[tuple[str, Change]] = ()
     reads: frozenset[str] = frozenset()
     unreachable: ApiError | None = None
-
-
-def predict(person: PersonPlan) -> Outcome:
-    """The outcome of a plan if every change succeeds, which is all that check mode does."""
-    invitation, member, desired = person.invitation, person.member, person.desired
-    if desired and any(isinstance(change, Invite) for change in person.changes):
-        invitation = Invitation(desired.email, desired.role, desired.assigned_roles)
-    if desired and member and person.action == "updated":
-        member = replace(member, role=desired.role or member.role, assigned_roles=desired.assigned_roles)
-    return Outcome(person, person.action, bool(person.changes), invitation, member, warnings=person.warnings)
 
 
 def decide(

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from ._api import Holder, Role
+    from ._errors import ApiError
 
     _Record = TypeVar("_Record", Invitation, Member)
 
@@ -178,6 +179,19 @@ class PersonPlan:
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """What became of one person's plan. ``changed`` is also true for a failed plan that was partially applied."""
+
+    plan: PersonPlan
+    action: str
+    changed: bool
+    invitation: Invitation | None = None
+    member: Member | None = None
+    error: ApiError | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Plan:
     """The plans of all people, in the order in which the changes are due.
 
@@ -218,6 +232,16 @@ class Plan:
                 f" purge_limit ({self.policy.purge_limit}) allows {most}: {_some(purged)}. Check that the roster is"
                 " complete; if it is, raise purge_limit."
             )
+
+
+def predict(person: PersonPlan) -> Outcome:
+    """The outcome of a plan if every change succeeds, which is all that check mode does."""
+    invitation, member, desired = person.invitation, person.member, person.desired
+    if desired and any(isinstance(change, Invite) for change in person.changes):
+        invitation = Invitation(desired.email, desired.role, desired.assigned_roles)
+    if desired and member and person.action == "updated":
+        member = replace(member, role=desired.role or member.role, assigned_roles=desired.assigned_roles)
+    return Outcome(person, person.action, bool(person.changes), invitation, member, warnings=person.warnings)
 
 
 def plan_present(desired: Iterable[Desired], current: Current, policy: Policy) -> Plan:

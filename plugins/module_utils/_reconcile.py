@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from . import _options, _plan, _roles
 from ._api import Desired
-from ._apply import apply
-from ._decide import predict
 from ._options import SENTENCES_IN_MESSAGE, OptionError, bounded, is_uuid
-from ._plan import INVITATION_ACTIONS, MEMBERSHIP_ACTIONS, Current, Policy
+from ._plan import INVITATION_ACTIONS, MEMBERSHIP_ACTIONS, Current, Policy, predict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,10 +21,9 @@ if TYPE_CHECKING:
 
     from ._api import Member, Role
     from ._apply import OrganizationApi
-    from ._decide import Outcome
     from ._errors import ApiError
     from ._options import Entry
-    from ._plan import Plan
+    from ._plan import Outcome, Plan
 
 WARNINGS_AT_MOST = 20
 
@@ -191,8 +188,12 @@ def _execute(
 ) -> Report:
     """Check the plan, and apply it unless in check mode."""
     plan.check(current)
-    outcomes = [predict(person) for person in plan.people] if check_mode else apply(api, plan)
-    return Report(plan, outcomes, api.client.now(), warnings)
+    if check_mode or not any(person.changes for person in plan.people):
+        return Report(plan, [predict(person) for person in plan.people], api.client.now(), warnings)
+    # Most tasks have nothing to do, and what this imports is compiled anew by every task that does.
+    from ._apply import apply  # noqa: PLC0415
+
+    return Report(plan, apply(api, plan), api.client.now(), warnings)
 
 
 def _common(report: Report, diff: bool) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from datetime import timedelta
 
 import pytest
 from ansible_collections.clickhouse.cloud.plugins.module_utils._api import Desired, Invitation, Role
-from ansible_collections.clickhouse.cloud.plugins.module_utils._decide import predict
 from ansible_collections.clickhouse.cloud.plugins.module_utils._options import Limit, OptionError
 from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
     Phase,
@@ -20,6 +19,7 @@ from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
     plan_absent,
     plan_present,
     plan_revocation,
+    predict,
 )
 
 from ..people import current, desired, expired, invited, joined, without_roles, words

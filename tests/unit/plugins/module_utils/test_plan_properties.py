@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 from ansible_collections.clickhouse.cloud.plugins.module_utils._api import Invitation
-from ansible_collections.clickhouse.cloud.plugins.module_utils._decide import predict
 from ansible_collections.clickhouse.cloud.plugins.module_utils._options import OptionError
 from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
     Current,
@@ -20,6 +19,7 @@ from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
     Update,
     plan_absent,
     plan_present,
+    predict,
 )
 from ansible_collections.clickhouse.cloud.plugins.module_utils._roles import Match, is_admin, match
 from hypothesis import assume, given

@@ -9,10 +9,15 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.clickhouse.cloud.plugins.module_utils._api import Role
-from ansible_collections.clickhouse.cloud.plugins.module_utils._decide import Outcome, predict
 from ansible_collections.clickhouse.cloud.plugins.module_utils._errors import ApiError
 from ansible_collections.clickhouse.cloud.plugins.module_utils._options import Entry, OptionError
-from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import Policy, plan_absent, plan_present
+from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
+    Outcome,
+    Policy,
+    plan_absent,
+    plan_present,
+    predict,
+)
 from ansible_collections.clickhouse.cloud.plugins.module_utils._reconcile import (
     Report,
     ensure_absent,
