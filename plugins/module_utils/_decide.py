@@ -299,7 +299,7 @@ def _verify(ledger: Ledger, outcomes: Mapping[str, Outcome], reading: Reading | 
         if age >= 0 and member and _has_roles(attempt.change.desired, member):
             verified[email] = replace(outcome, member=member)
         elif age >= VISIBLE or (age >= 0 and reading and reading.error):
-            warning = f"The API does not show the new roles of {email} yet: check later, with membership_info."
+            warning = f"The API accepted the new roles of {email}, but does not show them yet: check later."
             verified[email] = replace(outcome, warnings=(*outcome.warnings, warning))
         else:
             return Decision(outcomes, reads=frozenset({"members"}))

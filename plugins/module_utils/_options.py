@@ -131,10 +131,6 @@ def email(value: object, option: str = "email") -> str:
     return address
 
 
-# This name is also one of an option.
-_email = email
-
-
 def emails(values: Iterable[object], option: str = "emails") -> list[str]:
     """Validate and normalise email addresses. A value may be text with several, between blanks, commas or semicolons.
 
@@ -143,15 +139,15 @@ def emails(values: Iterable[object], option: str = "emails") -> list[str]:
     return each(lambda address: email(address, option), _addresses(values))
 
 
-def excluded(values: Iterable[object], option: str = "purge_exclude") -> frozenset[str]:
-    """Validate the emails of people who keep their access. A blank one is an error: it may be a variable left unfilled.
+def excluded(values: Iterable[object]) -> frozenset[str]:
+    """Validate the emails of ``purge_exclude``. A blank one is an error: it may be a variable left unfilled.
 
     :raises OptionError: with all mistakes.
     """
     values = list(values)
     if any(map(_is_blank, values)):
-        raise OptionError(f"{option}: an entry is blank; name a person or leave the entry out.")
-    return frozenset(emails(values, option))
+        raise OptionError("purge_exclude: an entry is blank; name a person or leave the entry out.")
+    return frozenset(emails(values, "purge_exclude"))
 
 
 def _addresses(values: Iterable[object]) -> list[str]:
@@ -241,13 +237,13 @@ class Entry:
     roles: tuple[str, ...] = ()
 
 
-def entry(email: object, role: object, roles: object) -> Entry:
-    """Validate the one person of a task.
+def entry(options: Mapping[str, object]) -> Entry:
+    """Validate the one person of a task: its ``email``, ``role`` and ``roles``.
 
     :raises OptionError: also unless exactly one of ``role`` and ``roles`` is given. An empty ``role`` is not given.
     """
-    address = _email(email)
-    return Entry(address, *_access(address, role, roles))
+    address = email(options["email"])
+    return Entry(address, *_access(address, options["role"], options["roles"]))
 
 
 def roster(
@@ -273,7 +269,7 @@ def roster(
 
 def _read_listed(address: str, task: Mapping[str, object], need_roles: bool) -> Entry:
     """Validate an address of ``emails``, with the task's roles."""
-    person = _email(address, "emails")
+    person = email(address, "emails")
     return Entry(person, *(_access(person, **task) if need_roles else ()))
 
 
@@ -286,7 +282,7 @@ def _read(raw: object, place: str, task: Mapping[str, object], need_roles: bool)
     unknown = {key: re.sub(r"\W", "", str(key)).lower() for key in raw if key not in ENTRY_KEYS}
     who = place
     try:
-        who = _email(raw.get("email"), f"{place}.email")
+        who = email(raw.get("email"), f"{place}.email")
     except OptionError as error:
         if "email" not in unknown.values():
             mistakes += error.mistakes
@@ -307,7 +303,7 @@ def _not_an_entry(raw: object, place: str) -> str:
     if _is_blank(raw):
         return f"{place}: the entry is empty; remove it, or write email: alice@example.com."
     with contextlib.suppress(OptionError):
-        return f"{place}: {_shown(raw)} is a bare address; write email: {_email(raw)}."
+        return f"{place}: {_shown(raw)} is a bare address; write email: {email(raw)}."
     return f"{place}: {_shown(raw)} is not an entry; write email: alice@example.com."
 
 
@@ -319,8 +315,10 @@ def _unknown_key(who: str, key: object, meant: str) -> str:
 def _access(who: str, role: object, roles: object) -> tuple[str | None, tuple[str, ...]]:
     """Validate the legacy role or else the roles of a person."""
     role = role.strip() if isinstance(role, str) else role
-    if (_is_blank(role)) == (roles is None):
-        raise OptionError(f"{who}: give exactly one of role and roles.")
+    if _is_blank(role) and roles is None:
+        raise OptionError(f"{who}: no roles; give some, such as roles: [Developer].")
+    if not _is_blank(role) and roles is not None:
+        raise OptionError(f"{who}: give roles or the legacy role, not both.")
     if roles is not None:
         return None, role_names(roles, f"{who}: roles")
     if isinstance(role, str) and role in LEGACY_ROLES:
@@ -389,11 +387,11 @@ class Limit:
         return f"{self.number}%" if self.percentage else str(self.number)
 
 
-def limit(value: str, option: str = "purge_limit") -> Limit:
-    """Parse a count such as ``5``, or a percentage such as ``25%``."""
+def limit(value: str) -> Limit:
+    """Parse ``purge_limit``: a count such as ``5``, or a percentage such as ``25%``."""
     match = _LIMIT.fullmatch(value.strip())
     if not match or (match[2] and int(match[1]) > 100):
-        raise OptionError(f"{option}: {_shown(value)} is neither a count such as 5 nor a percentage such as 25%.")
+        raise OptionError(f"purge_limit: {_shown(value)} is neither a count such as 5 nor a percentage such as 25%.")
     return Limit(int(match[1]), percentage=bool(match[2]))
 
 
@@ -415,6 +413,13 @@ def duration(value: str, option: str) -> timedelta | None:
         if match:
             return timedelta(**{unit: int(number) for unit, number in match.groupdict("0").items()})
     raise OptionError(f"{option}: {_shown(value)} is not a duration such as 36h, 2d, 90m or 1d12h, nor 'never'.")
+
+
+def show_duration(time: timedelta) -> str:
+    """A duration in the largest unit of which it has at least two, such as ``10 days`` or ``90 minutes``."""
+    sizes = {"days": timedelta(days=1), "hours": timedelta(hours=1), "minutes": timedelta(minutes=1)}
+    unit = next((unit for unit, size in sizes.items() if time >= 2 * size), "minutes")
+    return f"{time / sizes[unit]:.0f} {unit}"
 
 
 def api_url(value: str) -> str:

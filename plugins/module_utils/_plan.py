@@ -27,7 +27,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Union
 
 from ._api import Desired, Invitation, Member, parse_timestamp
-from ._options import Limit, OptionError, bounded
+from ._options import Limit, OptionError, bounded, show_duration
 from ._roles import Match, describe, is_admin, is_system_role, list_roles, match, resolve_roles, role_set
 
 if TYPE_CHECKING:
@@ -413,9 +413,9 @@ def _is_due(invitation: Invitation, renew_before: timedelta | None, now: datetim
     lifetime = invitation.lifetime()
     if lifetime is not None and lifetime > renew_before:
         return True, ()
-    lives = f"lives for {lifetime} in all" if lifetime else "does not show how long it lives in all"
+    lives = f"lives for {show_duration(lifetime)} in all" if lifetime else "does not show how long it lives in all"
     warning = (
-        f"renew_before ({renew_before}) is ignored for {invitation.email}, whose invitation {lives}:"
+        f"renew_before ({show_duration(renew_before)}) is ignored for {invitation.email}, whose invitation {lives}:"
         " every run would send an email. Choose a shorter time."
     )
     return False, (warning,)

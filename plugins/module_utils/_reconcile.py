@@ -38,8 +38,23 @@ class Report:
     warnings: Sequence[str] = ()
 
 
+def read_policy(options: Mapping[str, Any], manage_members: bool) -> Policy:
+    """The policy in the options of a writing module.
+
+    :raises OptionError: for mistakes in them.
+    """
+    return Policy(
+        renew_before=_options.duration(options["renew_before"], "renew_before"),
+        resend=options["resend"],
+        manage_members=manage_members,
+        purge=options.get("purge", False),
+        purge_limit=_options.limit(options.get("purge_limit", "100%")),
+        purge_exclude=_options.excluded(options.get("purge_exclude") or ()),
+    )
+
+
 def ensure_roster(
-    api: OrganizationApi, options: Mapping[str, Any], roster: str, manage_members: bool, check_mode: bool
+    api: OrganizationApi, options: Mapping[str, Any], roster: str, policy: Policy, check_mode: bool
 ) -> Report:
     """Reconcile a roster as the options of a task say; ``roster`` is the name of the option that has its entries.
 
@@ -53,14 +68,6 @@ def ensure_roster(
         raise OptionError(
             "resend: it is rejected together with purge; resend for the people who need it in a task of its own."
         )
-    policy = Policy(
-        renew_before=_options.duration(options["renew_before"], "renew_before"),
-        resend=options["resend"],
-        manage_members=manage_members,
-        purge=options["purge"],
-        purge_limit=_options.limit(options["purge_limit"]),
-        purge_exclude=_options.excluded(options.get("purge_exclude") or ()),
-    )
     entries = _options.roster(
         options[roster], options["emails"], options["role"], options["roles"], roster, need_roles=present
     )

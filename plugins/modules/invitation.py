@@ -256,7 +256,7 @@ error:
 
 from typing import TYPE_CHECKING, Any
 
-from ..module_utils import _module, _options, _plan, _reconcile
+from ..module_utils import _module, _options, _reconcile
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -267,16 +267,14 @@ if TYPE_CHECKING:
 def reconcile(module: AnsibleModule, api: _api.CloudApi) -> dict[str, Any]:
     """Reconcile one person's invitation, and return the result."""
     options = module.params
+    policy = _reconcile.read_policy(options, manage_members=False)
     if options["state"] == "present":
-        entry = _options.entry(options["email"], options["role"], options["roles"])
-        policy = _plan.Policy(_options.duration(options["renew_before"], "renew_before"), options["resend"])
-        report = _reconcile.ensure_present(api, [entry], policy, module.check_mode)
+        report = _reconcile.ensure_present(api, [_options.entry(options)], policy, module.check_mode)
     elif options["invitation_id"] is not None:
         invitation_id = _options.uuid(options["invitation_id"], "invitation_id")
         report = _reconcile.ensure_revoked(api, invitation_id, module.check_mode)
     else:
-        email = _options.email(options["email"])
-        report = _reconcile.ensure_absent(api, [email], _plan.Policy(), module.check_mode)
+        report = _reconcile.ensure_absent(api, [_options.email(options["email"])], policy, module.check_mode)
     return _reconcile.person_result(report, module._diff)
 
 

@@ -211,9 +211,9 @@ if TYPE_CHECKING:
 
 def reconcile(module: AnsibleModule, api: _api.CloudApi) -> dict[str, Any]:
     """Reconcile the invitations of a roster, and return the result."""
-    report = _reconcile.ensure_roster(
-        api, module.params, "invitations", manage_members=False, check_mode=module.check_mode
-    )
+    options = module.params
+    policy = _reconcile.read_policy(options, manage_members=False)
+    report = _reconcile.ensure_roster(api, options, "invitations", policy, module.check_mode)
     return _reconcile.roster_result(report, module._diff)
 
 

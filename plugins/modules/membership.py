@@ -231,7 +231,7 @@ error:
 
 from typing import TYPE_CHECKING, Any
 
-from ..module_utils import _module, _options, _plan, _reconcile
+from ..module_utils import _module, _options, _reconcile
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -242,15 +242,12 @@ if TYPE_CHECKING:
 def reconcile(module: AnsibleModule, api: _api.CloudApi) -> dict[str, Any]:
     """Reconcile one person's access, and return the result."""
     options = module.params
-    renew_before = _options.duration(options["renew_before"], "renew_before")
-    policy = _plan.Policy(renew_before, options["resend"], manage_members=True)
+    policy = _reconcile.read_policy(options, manage_members=True)
     if options["state"] == "present":
-        entry = _options.entry(options["email"], options["role"], options["roles"])
-        report = _reconcile.ensure_present(api, [entry], policy, module.check_mode)
+        report = _reconcile.ensure_present(api, [_options.entry(options)], policy, module.check_mode)
     elif options["user_id"] is not None:
-        report = _reconcile.ensure_user_absent(
-            api, _options.uuid(options["user_id"], "user_id"), policy, module.check_mode
-        )
+        user_id = _options.uuid(options["user_id"], "user_id")
+        report = _reconcile.ensure_user_absent(api, user_id, policy, module.check_mode)
     else:
         report = _reconcile.ensure_absent(api, [_options.email(options["email"])], policy, module.check_mode)
     return _reconcile.person_result(report, module._diff)

@@ -219,9 +219,9 @@ if TYPE_CHECKING:
 
 def reconcile(module: AnsibleModule, api: _api.CloudApi) -> dict[str, Any]:
     """Reconcile the access of a roster, and return the result."""
-    report = _reconcile.ensure_roster(
-        api, module.params, "memberships", manage_members=True, check_mode=module.check_mode
-    )
+    options = module.params
+    policy = _reconcile.read_policy(options, manage_members=True)
+    report = _reconcile.ensure_roster(api, options, "memberships", policy, module.check_mode)
     return _reconcile.roster_result(report, module._diff)
 
 

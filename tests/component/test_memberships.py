@@ -239,7 +239,7 @@ def test_update_that_is_not_shown_for_30_seconds_is_a_warning(run, simulator, cl
     result = run.membership(roles=["Billing"])
     assert result["action"] == "updated"
     assert not result.get("failed")
-    assert [warning for warning in result["warnings"] if "does not show the new roles of ann@example.com" in warning]
+    assert [warning for warning in result["warnings"] if "accepted the new roles of ann@example.com" in warning]
     assert 30 <= sum(clock.slept) <= 45
     assert members_now(simulator) == {ANN: ["Billing"]}
 

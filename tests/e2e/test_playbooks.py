@@ -210,9 +210,10 @@ def test_revoke_tells_members_from_mistyped_addresses(play, organization):
     assert "eve@example.com" in names_in(organization.members)
 
 
-def test_offboard_takes_access_from_members_and_invited_people(play, organization):
-    output, _stats = play("offboard", clickhouse_cloud_emails="eve@example.com alice@example.com")
-    assert '"msg": "1 deleted: alice@example.com; 1 removed: eve@example.com."' in output
+def test_offboard_takes_access_and_tells_mistyped_addresses(play, organization):
+    output, _stats = play("offboard", clickhouse_cloud_emails="eve@example.com alice@example.com, daev@example.com")
+    assert "daev@example.com is neither invited nor a member; check the address." in output
+    assert '"msg": "1 absent; 1 deleted: alice@example.com; 1 removed: eve@example.com."' in output
     assert list(names_in(organization.members)) == ["dave@example.com"]
     assert "alice@example.com" not in names_in(organization.invitations)
 

@@ -284,7 +284,7 @@ def test_sentence_bounds_the_names():
 def test_people_without_an_invitation_are_told_apart():
     result = {"changes": [{"email": "dave@example.com", "action": "deleted"}]}
     people = [*PEOPLE[:2], person("dave@example.com", "absent"), person("typo@example.com", "absent")]
-    assert render("revoke.txt.j2", people, __clickhouse_cloud_result=result).splitlines() == [
+    assert render("not_found.txt.j2", people, __clickhouse_cloud_result=result).splitlines() == [
         "alice@example.com has joined and keeps access; the playbook clickhouse.cloud.offboard takes it away.",
         "typo@example.com is neither invited nor a member; check the address.",
     ]

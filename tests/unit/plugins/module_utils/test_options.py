@@ -336,14 +336,14 @@ class TestEntry:
         ],
     )
     def test_it_has_role_or_roles(self, role, roles, expected):
-        assert _options.entry(f" {ALICE.upper()}", role, roles) == expected
+        assert _options.entry({"email": f" {ALICE.upper()}", "role": role, "roles": roles}) == expected
 
     @pytest.mark.parametrize(
         ("role", "roles", "message"),
         [
-            (None, None, "give exactly one of role and roles."),
-            ("", None, "give exactly one of role and roles."),
-            ("admin", ["Admin"], "give exactly one of role and roles."),
+            (None, None, "no roles; give some, such as roles: [Developer]."),
+            ("", None, "no roles; give some, such as roles: [Developer]."),
+            ("admin", ["Admin"], "give roles or the legacy role, not both."),
             (None, [], "roles: the list is empty; name at least one role."),
             (None, [""], "roles: an entry is blank; name a role or leave the entry out."),
             ("Owner", None, "role is the legacy role, admin or developer, not 'Owner'; use roles: [Owner]."),
@@ -351,12 +351,12 @@ class TestEntry:
     )
     def test_other_roles_are_rejected_with_the_person(self, role, roles, message):
         with pytest.raises(OptionError) as rejected:
-            _options.entry(ALICE, role, roles)
+            _options.entry({"email": ALICE, "role": role, "roles": roles})
         assert str(rejected.value) == f"{ALICE}: {message}"
 
     def test_wrong_email_is_rejected_by_its_option(self):
         with pytest.raises(OptionError, match=r"^email: 'alice' is not one email address such as"):
-            _options.entry("alice", "admin", None)
+            _options.entry({"email": "alice", "role": "admin", "roles": None})
 
 
 class TestRoster:
@@ -439,8 +439,11 @@ class TestRoster:
                 {"email": ALICE, "role": ["Admin"]},
                 f"{ALICE}: role is the legacy role, admin or developer, not a list; use roles: [Developer].",
             ),
-            ({"email": ALICE, "role": "admin", "roles": ["Admin"]}, f"{ALICE}: give exactly one of role and roles."),
-            ({"email": ALICE}, f"{ALICE}: give exactly one of role and roles."),
+            (
+                {"email": ALICE, "role": "admin", "roles": ["Admin"]},
+                f"{ALICE}: give roles or the legacy role, not both.",
+            ),
+            ({"email": ALICE}, f"{ALICE}: no roles; give some, such as roles: [Developer]."),
             (
                 {"email": ALICE, "roles": {"name": "Admin"}},
                 f"{ALICE}: roles: a mapping is not a list of role names or IDs such as [Developer].",
@@ -465,7 +468,7 @@ class TestRoster:
             "invitations[1].email: 'bob' is not one email address such as alice@example.com.",
             "invitations[1]: role is the legacy role, admin or developer, not 'Owner'; use roles: [Owner].",
             f"{CAROL}: unknown key 'rolle'; an entry takes email, role, roles, comment.",
-            f"{DAVE}: give exactly one of role and roles.",
+            f"{DAVE}: no roles; give some, such as roles: [Developer].",
             "emails: 'eve' is not one email address such as alice@example.com.",
         ]
 

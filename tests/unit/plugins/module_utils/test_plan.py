@@ -119,7 +119,7 @@ PRESENT = {
         LONG,
         "unchanged",
         "",
-        "renew_before (7 days, 0:00:00) is ignored for alice@example.com, whose invitation lives for 7 days",
+        "renew_before (7 days) is ignored for alice@example.com, whose invitation lives for 7 days",
     ),
     "unknown lifetime": (
         [invited(DEVELOPER, age=None)],

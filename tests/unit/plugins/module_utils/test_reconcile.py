@@ -26,6 +26,7 @@ from ansible_collections.clickhouse.cloud.plugins.module_utils._reconcile import
     ensure_roster,
     ensure_user_absent,
     person_result,
+    read_policy,
     roster_result,
 )
 from hypothesis import given
@@ -51,7 +52,8 @@ MANAGED = Policy(manage_members=True)
 def roster_of(organization, *, manage_members=False, check_mode=False, **options):
     """Reconcile a roster with these options of a task."""
     name = "memberships" if manage_members else "invitations"
-    return ensure_roster(organization, {**DEFAULTS, name: None, **options}, name, manage_members, check_mode)
+    options = {**DEFAULTS, name: None, **options}
+    return ensure_roster(organization, options, name, read_policy(options, manage_members), check_mode)
 
 
 # --- what is read ----------------------------------------------------------------------------------------------------
@@ -205,7 +207,7 @@ def test_removal_by_user_id_leaves_another_account_with_the_same_email_alone(num
         ({"purge_limit": "many"}, "purge_limit: 'many' is neither a count"),
         ({"purge_exclude": ["bob"]}, "purge_exclude: 'bob' is not one email address"),
         ({"renew_before": "soon"}, "renew_before: 'soon' is not a duration"),
-        ({"role": None}, f"{ALICE}: give exactly one of role and roles."),
+        ({"role": None}, f"{ALICE}: no roles; give some, such as roles: [Developer]."),
     ],
 )
 def test_wrong_options_are_rejected_before_anything_is_read(options, message):

@@ -157,7 +157,7 @@ def test_resend_sends_one_email_to_each_person_with_an_invitation(task, api):
     ("options", "words"),
     [
         ({}, "invitations, emails"),
-        ({"invitations": [{"email": ALICE}]}, f"{ALICE}: give exactly one of role and roles."),
+        ({"invitations": [{"email": ALICE}]}, f"{ALICE}: no roles; give some, such as roles: [Developer]."),
         ({"invitations": [{"email": ALICE, "roles": ["Admin", ""]}]}, f"{ALICE}: roles: an entry is blank"),
         ({"invitations": [{"email": "bob"}], "role": "admin"}, "invitations[0].email: 'bob' is not one email address"),
         ({"invitations": [{"email": ALICE, "rolle": "admin"}]}, "rolle"),

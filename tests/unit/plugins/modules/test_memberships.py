@@ -163,7 +163,7 @@ def test_one_rejection_does_not_stop_the_others(task, api):
     [
         ({}, "memberships, emails"),
         ({"memberships": [{"email": "bob"}], "role": "admin"}, "memberships[0].email: 'bob' is not one email address"),
-        ({"memberships": [{"email": ALICE}]}, f"{ALICE}: give exactly one of role and roles."),
+        ({"memberships": [{"email": ALICE}]}, f"{ALICE}: no roles; give some, such as roles: [Developer]."),
         ({"emails": [ALICE], "role": "admin", "roles": ["Admin"]}, "mutually exclusive"),
         ({"emails": [ALICE], "role": "admin", "purge": True, "resend": True}, "resend: it is rejected together"),
         ({"emails": [ALICE], "state": "absent", "purge": True}, "purge: it goes with state=present only."),
