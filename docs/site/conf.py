@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,13 @@ def link_to_ansible(
     return nodes.reference("", "", text, refuri=ANSIBLE_DOCS + ANSIBLE_LABELS[node["reftarget"]], internal=False)
 
 
+def correct_titles(_app: Sphinx, _name: str, source: list[str]) -> None:
+    """Shorten titles such as ``clickhouse.cloud.membership module -- ...``, and write the changelog's in lower case."""
+    text = source[0].replace(f"{project.title()} Release Notes", f"{project} Release Notes")
+    source[0] = re.sub(rf"^{re.escape(project)}\.(\w+) \w+ -- ", r"\1 -- ", text, flags=re.MULTILINE)
+
+
 def setup(app: Sphinx) -> None:
-    """Have Sphinx ask for what it cannot resolve."""
+    """Have Sphinx ask for what it cannot resolve, and show what it has read."""
     app.connect("missing-reference", link_to_ansible)
+    app.connect("source-read", correct_titles)

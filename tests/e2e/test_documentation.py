@@ -334,7 +334,7 @@ def test_commands_of_the_simulator_guide_print_what_it_shows(run, simulator):
 def test_awx_guide_names_the_variables_of_the_playbooks():
     rows = {row[0].strip("`"): " ".join(row[1:]) for row in table(GUIDES / "guide_awx.rst", "Playbook")}
     named = {name: set(re.findall(r"``(clickhouse_cloud_\w+)``", cells)) for name, cells in rows.items()}
-    texts = {f"clickhouse.cloud.{path.stem}": path.read_text() for path in (ROOT / "playbooks").glob("*.yml")}
+    texts = {path.stem: path.read_text() for path in (ROOT / "playbooks").glob("*.yml")}
     taken = {name: set(re.findall(r"^ +(clickhouse_cloud_\w+):$", text, re.MULTILINE)) for name, text in texts.items()}
     everywhere = {"clickhouse_cloud_api_retry_timeout", "clickhouse_cloud_report"}
     assert {name: variables - everywhere for name, variables in taken.items()} == named
