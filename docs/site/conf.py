@@ -62,8 +62,8 @@ def link_to_ansible(
 
 
 def correct_titles(_app: Sphinx, _name: str, source: list[str]) -> None:
-    """Shorten titles such as ``clickhouse.cloud.membership module -- ...``, and write the changelog's in lower case."""
-    text = source[0].replace(f"{project.title()} Release Notes", f"{project} Release Notes")
+    """Make ``clickhouse.cloud.membership module -- ...`` of a title short, and ``Clickhouse.Cloud`` lower case."""
+    text = source[0].replace(project.title(), project)
     source[0] = re.sub(rf"^{re.escape(project)}\.(\w+) \w+ -- ", r"\1 -- ", text, flags=re.MULTILINE)
 
 
