@@ -4,7 +4,7 @@
 
 """Private to the collection: the reconcile loop. Decide, write, re-read, until every outcome is certain.
 
-Only this file writes, and it judges nothing: ``_decide`` tells from the ledger and the last re-read what is certain,
+Only this file writes, and it decides nothing: ``_decide`` tells from the ledger and the last re-read what is certain,
 what is due and what to read. One re-read serves everybody who waits.
 """
 

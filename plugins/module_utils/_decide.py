@@ -20,7 +20,7 @@ update, done                ``VISIBLE``     done, with a warning
 any, another failure        not at all      fail
 =========================== =============== ===========================================================================
 
-An invitation or a member that the re-read shows is judged by its roles: as desired, or somebody else's.
+The roles of an invitation or a member that the re-read shows tell whose it is: as desired, or somebody else's.
 """
 
 from __future__ import annotations
@@ -105,13 +105,13 @@ def _begin(
 ) -> list[tuple[str, Change]]:
     """The changes for people who can begin now. Adds to ``outcomes`` those without changes, or who cannot begin.
 
-    Nobody begins while somebody may be left without an invitation, or before every earlier phase is settled.
+    Nobody begins while somebody may be left without an invitation, or before every earlier phase is certain.
     """
     begin = []
-    unsettled = [person for person in plan.people if person.email not in outcomes]
+    uncertain = [person for person in plan.people if person.email not in outcomes]
     held = reason is not None or any(case.urgent for case in waiting)
-    phase = min((person.phase for person in unsettled if person.changes), default=Phase.TAKE)
-    for person in unsettled:
+    phase = min((person.phase for person in uncertain if person.changes), default=Phase.TAKE)
+    for person in uncertain:
         if person.email in ledger:
             continue
         if not person.changes:
@@ -148,7 +148,8 @@ def _decide_absent(case: Case) -> Verdict:
         return _failed(case, error, _still_has_access(case) if error.ambiguous else None)
     if case.pending:
         return case.pending
-    for attempt, result in zip(case.attempts, results):
+    # The last of them: a re-read from before a later revocation proves nothing.
+    for attempt, result in reversed(list(zip(case.attempts, results))):
         if isinstance(attempt.change, Revoke) and result is not Deletion.DELETED and not case.plan.by_id:
             return _decide_successor(case, attempt)
     return _without_access(case)
@@ -180,8 +181,9 @@ def _decide_revoked(case: Case) -> Verdict:
     last, reading = case.last, case.reading_since(case.last)
     result = case.deletion(last)
     if isinstance(result, ApiError):
-        invitation = cast("Revoke", last.change).invitation
-        return case.pending if result.rejected and invitation.expired(case.now) else _failed(case, result)
+        if result.rejected and cast("Revoke", last.change).invitation.expired(case.now):
+            return case.pending
+        return _failed(case, result, _still_has_access(case) if result.ambiguous else None)
     if result is Deletion.DELETED:
         return case.pending
     found = _found(case, reading) if reading and result else None
@@ -196,7 +198,7 @@ def _decide_invited(case: Case) -> Verdict:
     """After inviting."""
     last, reading, error = case.last, case.reading_since(case.last), case.last.error
     if error is None:
-        return _judged(case, cast("Invitation", last.result))
+        return _with_invitation(case, cast("Invitation", last.result))
     found = _found(case, reading) if reading else None
     if found is not None:
         return found
@@ -211,7 +213,7 @@ def _found(case: Case, reading: Reading) -> Verdict | None:
     """What the re-read shows of a person whom this run may have invited."""
     invitation, member = case.shown_invitation(reading), case.shown_member(reading)
     if invitation:
-        return _judged(case, invitation)
+        return _with_invitation(case, invitation)
     if member is None:
         return None
     if not case.manage_members:
@@ -222,7 +224,7 @@ def _found(case: Case, reading: Reading) -> Verdict | None:
     return [Update(member, case.desired)]
 
 
-def _judged(case: Case, invitation: Invitation) -> Outcome:
+def _with_invitation(case: Case, invitation: Invitation) -> Outcome:
     """The outcome for a person who has this invitation now."""
     plan, fit = case.plan, match(case.desired, invitation)
     error = None
@@ -299,7 +301,7 @@ def _verify(ledger: Ledger, outcomes: Mapping[str, Outcome], reading: Reading | 
         if age >= 0 and member and _has_roles(attempt.change.desired, member):
             verified[email] = replace(outcome, member=member)
         elif age >= VISIBLE or (age >= 0 and reading and reading.error):
-            warning = f"The API accepted the new roles of {email}, but does not show them yet: check later."
+            warning = f"The API accepted the new roles of {email}, but they could not be verified: check later."
             verified[email] = replace(outcome, warnings=(*outcome.warnings, warning))
         else:
             return Decision(outcomes, reads=frozenset({"members"}))
@@ -315,7 +317,7 @@ def _has_roles(desired: Desired, member: Member) -> bool:
 def _systemic_failure(ledger: Ledger, outcomes: Mapping[str, Outcome]) -> ApiError | None:
     """The failure that everybody else would meet too.
 
-    An unanswered write, or 403 for one member, may be that person's alone. For two people in a row it is not.
+    An unanswered write, or 403 for one member, may be that person's alone. If two people in a row fail so, it is not.
     """
     emails = list(reversed(ledger))[:2]
     errors = [outcomes[email].error if email in outcomes else ledger[email][-1].error for email in emails]
@@ -364,9 +366,8 @@ def _failed(case: Case, error: ApiError, *clauses: str | None) -> Outcome:
     by_role = desired is not None and desired.role is not None and not desired.assigned_roles
     if by_role and error.rejected and "custom role" in error.reason.lower():
         clauses += ("this organization has migrated to custom roles: use roles instead of role, role_info lists them",)
-    member = None if case.removed else case.plan.member
     error = error.noting(*clauses)
-    return Outcome(case.plan, "failed", case.changed, latest(case.left), member, error, case.plan.warnings)
+    return Outcome(case.plan, "failed", case.changed, latest(case.left), case.member, error, case.plan.warnings)
 
 
 def _rejection(case: Case) -> ApiError:

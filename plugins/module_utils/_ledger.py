@@ -143,6 +143,14 @@ class Case:
         return [change.invitation for change in changes if isinstance(change, Revoke) and change not in gone]
 
     @property
+    def member(self) -> Member | None:
+        """The member, unless this run removed them. Of two accounts, one that is still there."""
+        gone = [attempt.change for attempt in self.attempts if isinstance(self.deletion(attempt), Deletion)]
+        removals = [change for change in self.plan.changes if isinstance(change, Remove)]
+        left = (change.member for change in removals if change not in gone)
+        return next(left, None) if removals else self.plan.member
+
+    @property
     def changed(self) -> bool:
         """Whether this run changed anything for the person, or may have."""
         return any(map(self._may_have_taken_effect, self.attempts))
@@ -154,7 +162,7 @@ class Case:
 
     @property
     def urgent(self) -> bool:
-        """Whether the person may be left without an invitation. Until that is settled, nobody new begins."""
+        """Whether the person may be left without an invitation. Until that is certain, nobody new begins."""
         return self.given_up is not None and self.last.error is not None
 
     def reading_since(self, attempt: Attempt) -> Reading | None:
@@ -173,6 +181,9 @@ class Case:
             return None
         if error is None:
             return cast("Deletion", attempt.result)
+        if error.ambiguous and attempt is not self.last:
+            # Another change followed, so a re-read had shown that it is gone.
+            return Deletion.UNCLEAR
         if not (error.rejected or attempt.ambiguous) or (reading and reading.error):
             return error
         proven = self.proves(attempt, AMBIGUOUS if attempt.ambiguous else REJECTED)

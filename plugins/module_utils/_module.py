@@ -142,10 +142,17 @@ def _client_warnings(client: _client.Client) -> Iterator[str]:
     offset = client.clock_offset
     if offset and abs(offset) > LARGEST_CLOCK_OFFSET:
         yield (
-            f"ClickHouse Cloud's clock, by the Date of its responses, is {_options.show_duration(abs(offset))}"
+            f"ClickHouse Cloud's clock, by the Date of its responses, is {_duration(abs(offset))}"
             f" {'ahead of' if offset > timedelta(0) else 'behind'} that of the host that runs the module. Whether an"
-            " invitation has expired is judged by ClickHouse Cloud's clock; check both, and any gateway on the way."
+            " invitation has expired is decided by ClickHouse Cloud's clock; check both, and any gateway on the way."
         )
+
+
+def _duration(time: timedelta) -> str:
+    """A duration in the largest unit of which it has at least two, such as ``10 days`` or ``90 minutes``."""
+    sizes = {"days": timedelta(days=1), "hours": timedelta(hours=1), "minutes": timedelta(minutes=1)}
+    unit = next((unit for unit, size in sizes.items() if time >= 2 * size), "minutes")
+    return f"{time / sizes[unit]:.0f} {unit}"
 
 
 def _settings(module: AnsibleModule) -> tuple[_client.Settings, str | None]:
@@ -193,8 +200,7 @@ def _require_credentials(key: str, secret: str) -> None:
     if missing:
         places = " and ".join(f"{option} ({' or '.join(ENVIRONMENT[option])})" for option in missing)
         raise _options.OptionError(
-            f"Missing: {places}; set it as an option of the task, or as an environment variable on the host that runs"
-            " the module."
+            f"Missing: {places}. Set options of the task, or environment variables on the host that runs the module."
         )
 
 

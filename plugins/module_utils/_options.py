@@ -416,10 +416,12 @@ def duration(value: str, option: str) -> timedelta | None:
 
 
 def show_duration(time: timedelta) -> str:
-    """A duration in the largest unit of which it has at least two, such as ``10 days`` or ``90 minutes``."""
-    sizes = {"days": timedelta(days=1), "hours": timedelta(hours=1), "minutes": timedelta(minutes=1)}
-    unit = next((unit for unit, size in sizes.items() if time >= 2 * size), "minutes")
-    return f"{time / sizes[unit]:.0f} {unit}"
+    """Write a duration as users do, in whole seconds, such as ``1d12h``."""
+    minutes, seconds = divmod(int(time.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    units = {"d": days, "h": hours, "m": minutes, "s": seconds}
+    return "".join(f"{number}{unit}" for unit, number in units.items() if number) or "0s"
 
 
 def api_url(value: str) -> str:

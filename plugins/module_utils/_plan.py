@@ -153,7 +153,8 @@ class PersonPlan:
         """When the changes are due."""
         if self.desired is None:
             return Phase.TAKE
-        if self.action == "updated" and not is_admin(self.desired) and role_set(self.member) - role_set(self.desired):
+        loses_roles = is_admin(self.member) or role_set(self.member) - role_set(self.desired)
+        if self.action == "updated" and loses_roles and not is_admin(self.desired):
             return Phase.DEMOTE
         return Phase.GRANT
 
@@ -248,10 +249,8 @@ def plan_present(desired: Iterable[Desired], current: Current, policy: Policy) -
     """Plan that everybody has access with the desired roles; with ``purge``, nobody else."""
     invitations = _by_email(current.invitations)
     # Of a person with two accounts, the one that is an administrator counts.
-    members = {member.email: member for member in sorted(current.members, key=is_admin)}
-    people = [
-        _plan_person(each, invitations[each.email], members.get(each.email), policy, current.now) for each in desired
-    ]
+    members = _by_email(sorted(current.members, key=is_admin, reverse=True))
+    people = [_plan_person(each, invitations[each.email], members[each.email], policy, current.now) for each in desired]
     if policy.purge:
         others = [member.email for member in current.members if policy.manage_members]
         others += [invitation.email for invitation in current.invitations]
@@ -332,17 +331,19 @@ def access_state(member: Member | None, invitation: Invitation | None, now: date
 
 def _plan(people: Iterable[PersonPlan], current: Current, policy: Policy) -> Plan:
     possible = [member for member in current.members if policy.manage_members and is_admin(member)]
-    # No assigned roles beside the legacy role admin may be a frozen role: it counts only if nobody is shown as Admin.
-    admins = {member.email for member in [each for each in possible if each.assigned_roles != ()] or possible}
+    # The legacy role admin may be a frozen one: without assigned roles it counts only if nobody is shown as Admin.
+    admins = {member.email for member in [each for each in possible if each.assigned_roles] or possible}
     return Plan(tuple(sorted(people, key=lambda person: person.phase)), policy, frozenset(admins))
 
 
 def _plan_person(
-    desired: Desired, theirs: Sequence[Invitation], member: Member | None, policy: Policy, now: datetime
+    desired: Desired, theirs: Sequence[Invitation], accounts: Sequence[Member], policy: Policy, now: datetime
 ) -> PersonPlan:
     """Plan that one person has access."""
+    member = accounts[0] if accounts else None
     if member and policy.manage_members:
-        return _plan_member(desired, member)
+        warnings = (_other_account(each) for each in accounts[1:] if match(desired, each) is not Match.YES)
+        return replace(_plan_member(desired, member), warnings=tuple(warnings))
     live = _live(theirs, now)
     if live:
         return _plan_invited(desired, theirs, live, policy, now)
@@ -394,7 +395,7 @@ def _plan_replacement(action: str, desired: Desired, theirs: Iterable[Invitation
 
 
 def _plan_absent(email: str, theirs: Sequence[Invitation], members: Sequence[Member], now: datetime) -> PersonPlan:
-    """Plan that one person has no access. The live invitation goes first: if others are rejected, nobody can join.
+    """Plan that one person has no access. The member goes first, then the live invitation, then the expired ones.
 
     A person can be a member twice: single sign-on makes an account of its own beside one with a password.
     """
@@ -442,7 +443,7 @@ def _confirm(person: PersonPlan, roles: Sequence[Role]) -> PersonPlan:
         names = [same[0].id]
     desired = replace(desired, assigned_roles=resolve_roles(names, roles, f"{person.email}: roles"))
     if person.member:
-        return _plan_member(desired, person.member)
+        return replace(_plan_member(desired, person.member), warnings=person.warnings)
     return replace(person, desired=desired, changes=(*person.changes[:-1], Invite(desired)))
 
 
@@ -457,6 +458,13 @@ def _other_invitation(invitation: Invitation) -> str:
     return (
         f"{invitation.email} has another invitation, with other roles ({describe(invitation)})."
         f" If it is not intended, revoke it with state=absent and invitation_id={invitation.id}."
+    )
+
+
+def _other_account(member: Member) -> str:
+    return (
+        f"{member.email} is a member twice. The account with the user ID {member.user_id} has other roles"
+        f" ({describe(member)}) and is left alone: remove it with the module membership, state=absent and user_id."
     )
 
 

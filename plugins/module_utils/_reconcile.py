@@ -30,7 +30,7 @@ WARNINGS_AT_MOST = 20
 
 @dataclass(frozen=True)
 class Report:
-    """What became of a plan, one outcome a person in the order of the task, and warnings of the whole task."""
+    """What became of a plan, one outcome a person in the plan's order, and warnings of the whole task."""
 
     plan: Plan
     outcomes: Sequence[Outcome]
@@ -62,9 +62,9 @@ def ensure_roster(
     :raises ApiError: if the organization could not be read.
     """
     present = options["state"] == "present"
-    if options["purge"] and not present:
+    if policy.purge and not present:
         raise OptionError("purge: it goes with state=present only.")
-    if options["purge"] and options["resend"]:
+    if policy.purge and policy.resend:
         raise OptionError(
             "resend: it is rejected together with purge; resend for the people who need it in a task of its own."
         )

@@ -64,7 +64,7 @@ def check_record(state, record, result):
         assert invitation["id"] in live
         assert_same(invitation, invited[invitation["id"]])
     elif action in ("updated", "unchanged"):
-        if not any("does not show them yet" in warning for warning in result["warnings"]):
+        if not any("could not be verified" in warning for warning in result["warnings"]):
             assert_same(member, joined)
     elif action in ("deleted", "removed", "absent") and not email:
         assert invitation is None or invitation["id"] not in {each["id"] for each in state["invitations"]}

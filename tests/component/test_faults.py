@@ -10,6 +10,7 @@ and each call of each task meets the faults of ``USUAL``; ``extra`` has the full
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -429,6 +430,15 @@ def finish(run, simulator, task, options):
     assert "failed" not in again
 
 
+@pytest.fixture
+def no_garbage_collection():
+    """At the end of a deep recursion, a finalizer of garbage from other tests could fail."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_garbage_collection")
 @pytest.mark.parametrize(("task", "call", "fault"), list(cells()))
 def test_fault_at_a_call(run, simulator, task, call, fault):
     options = prepare(simulator, task)
@@ -491,7 +501,7 @@ def test_outage_from_some_call_on(run, simulator, task, fault):
         result = run(task.module, **options, api_retry_timeout=20)
         reached = len(simulator.requests) > calls_before
         # An update that cannot be verified is a warning.
-        assert result.get("failed", False) == reached or "does not show them yet" in str(result["warnings"])
+        assert result.get("failed", False) == reached or "could not be verified" in str(result["warnings"])
         assert len(simulator.requests) < calls_before + 40
         simulator.faults.forget()
         check_consistent(simulator, result, before, {"email": ANN, **options})

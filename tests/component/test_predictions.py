@@ -21,7 +21,7 @@ def predicted_part(result):
     """The part of a result that check mode must predict."""
     told = {key: result.get(key) for key in ("action", "changed", "diff", "summary", "members", "state")}
     changes = [(change["email"], change["action"]) for change in result.get("changes", ())]
-    warnings = [each for each in result["warnings"] if "does not show them yet" not in each]
+    warnings = [each for each in result["warnings"] if "could not be verified" not in each]
     return {**told, "changes": changes, "warnings": [each for each in warnings if not each.startswith("Waited ")]}
 
 

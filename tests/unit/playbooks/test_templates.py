@@ -42,12 +42,12 @@ def person(email, state="member", **others):
     }
 
 
-PEOPLE = [
+PEOPLE = (
     person("alice@example.com", name="Alice Example", roles=["Admin", "Billing"]),
     person("bob@example.com", "invited", expires_soon=True),
     person("carol@example.com", "expired", until="2026-11-24T12:00:00.000Z"),
     person("dave@example.com", "invited", until="2026-12-02T12:00:00.000Z"),
-]
+)
 
 
 def render(template, people=PEOPLE, changes=None, msg="", **variables):

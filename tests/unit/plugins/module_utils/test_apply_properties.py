@@ -56,6 +56,9 @@ def test_outcomes_are_true(roster, found, joined, policy, planned_faults, lag, t
         after = held_by(organization, person.email)
         if not outcome.changed:
             assert after == before[person.email]
+        if outcome.error and "not known" not in str(outcome.error):
+            assert outcome.member == after[1] or not policy.manage_members
+            assert outcome.invitation in (None, *after[0])
         if outcome.error or outcome.action == "expired":
             continue
         if person.desired:

@@ -25,7 +25,7 @@ from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
 )
 
 from ..people import current, desired, expired, invited, joined, without_roles, words
-from ..records import ADMIN, ALICE, BILLING, BOB, CAROL, DAVE, DEVELOPER, NOW
+from ..records import ADMIN, ALICE, BILLING, BOB, CAROL, DAVE, DEVELOPER, NOW, uid
 
 STARTED = 100.0
 RETRY_TIMEOUT = 20
@@ -64,6 +64,7 @@ RESTORED = invited(BILLING, number=7)
 MEMBER = joined(DEVELOPER)
 BEFORE = joined(ADMIN)
 NO_ROLES = without_roles(joined())
+SECOND = joined(DEVELOPER, user_id=uid(2))
 NO_ASSIGNED = joined(role="admin")
 
 
@@ -92,6 +93,7 @@ TWO_REVOKED = absent(OLD, LATE)
 MANAGED_REVOKED = absent(OLD, manage_members=True)
 REVOKED_BY_ID = plan_revocation(OLD, NOW)
 REMOVED = absent(members=[MEMBER], manage_members=True)
+TWO_ACCOUNTS = absent(members=[MEMBER, SECOND], manage_members=True)
 REMOVED_TOO = absent(OLD, members=[MEMBER], manage_members=True)
 NOTHING_TO_DO = present(NEW)
 
@@ -302,6 +304,19 @@ TABLE = {
     "revoking lost: re-read": (REPLACED, [LOST], None, INVITATIONS),
     "revoking lost, not shown yet": (REPLACED, [LOST], read(6), INVITATIONS),
     "revoking lost, not shown": (REPLACED, [LOST], read(7), due("invite Developer")),
+    "revoking lost, the re-read fails": (REPLACED, [LOST], unread(), halfway("is not known")),
+    "revoking lost, then rejected, the re-read fails: again": (
+        REPLACED,
+        [LOST, REJECTED],
+        unread(),
+        due("invite Developer"),
+    ),
+    "revoking lost, then denied, the re-read fails: restore": (
+        REPLACED,
+        [LOST, DENIED],
+        unread(),
+        due("restore Billing"),
+    ),
     "revoking lost, still shown": (REPLACED, [LOST], read(6, OLD), INVITATIONS),
     "revoking lost, still shown for long": (REPLACED, [LOST], read(7, OLD), failed("Could not", has=OLD)),
     "revoking rejected: re-read": (REPLACED, [REJECTED], None, INVITATIONS),
@@ -412,6 +427,7 @@ TABLE = {
     "removed, revoking denied": (REMOVED_TOO, [DONE, DENIED], None, halfway("Could not.", has=OLD)),
     "left already, gone already, still shown as a member": (REMOVED_TOO, [GONE, GONE], read(0, MEMBER), BOTH),
     "left already, gone already, still shown for long": (REMOVED_TOO, [GONE, GONE], read(7, MEMBER), same("absent")),
+    "the second of two accounts denied": (TWO_ACCOUNTS, [DONE, DENIED], None, halfway("Could not.", has=SECOND)),
     # Nothing to do
     "nothing to do": (NOTHING_TO_DO, [], None, same("unchanged", has=NEW)),
 }
@@ -489,6 +505,13 @@ def test_failure_says_what_the_person_has_now(row):
     plan, results, reading, _expected = TABLE[row]
     (found,) = decided(plan, {ALICE: attempts_of(plan.people[0], results)}, reading).outcomes.values()
     assert str(found.error) == SENTENCES[row]
+
+
+def test_re_read_from_before_the_last_revocation_proves_nothing():
+    (person,) = REVOKED.people
+    attempts = [Attempt(person.changes[0], STARTED, GONE), Attempt(ANOTHER, STARTED + 8, GONE)]
+    assert decided(REVOKED, {ALICE: attempts}, read(7, NEW)).reads == {"invitations"}
+    assert decided(REVOKED, {ALICE: attempts}, read(15)).outcomes[ALICE].action == "absent"
 
 
 @pytest.mark.parametrize(("seconds", "resends"), [(RETRY_TIMEOUT, True), (RETRY_TIMEOUT + 1, False)])

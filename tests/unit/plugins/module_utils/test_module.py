@@ -87,8 +87,8 @@ def test_empty_variable_counts_as_unset(run, answer, environment, blank):
     ("options", "missing"),
     [
         ({}, "api_key (CLICKHOUSE_CLOUD_API_KEY or CLICKHOUSE_TOKEN_KEY) and api_secret (CLICKHOUSE_CLOUD_API"),
-        ({"api_key": KEY}, "api_secret (CLICKHOUSE_CLOUD_API_SECRET or CLICKHOUSE_TOKEN_SECRET);"),
-        ({"api_secret": SECRET, "api_key": " "}, "api_key (CLICKHOUSE_CLOUD_API_KEY or CLICKHOUSE_TOKEN_KEY);"),
+        ({"api_key": KEY}, "api_secret (CLICKHOUSE_CLOUD_API_SECRET or CLICKHOUSE_TOKEN_SECRET)."),
+        ({"api_secret": SECRET, "api_key": " "}, "api_key (CLICKHOUSE_CLOUD_API_KEY or CLICKHOUSE_TOKEN_KEY)."),
     ],
 )
 def test_missing_credentials_are_named_with_their_variables(run, options, missing):

@@ -531,6 +531,12 @@ def test_wrong_limit_is_rejected(written):
         _options.limit(written)
 
 
+@pytest.mark.parametrize("written", ["0s", "30s", "90m", "1d12h", "7d", "7d13h", "1d1h1m1s"])
+def test_duration_is_shown_as_users_write_it(written):
+    shown = _options.show_duration(_options.duration(written, "renew_before"))
+    assert shown == {"90m": "1h30m"}.get(written, written)
+
+
 @pytest.mark.parametrize(("number", "taken"), [(0.001, 0.001), (1, 1), (30.0, 30.0), (1e9, 1e6), (1e300, 1e6)])
 def test_seconds(number, taken):
     assert _options.seconds(number, "api_timeout") == taken

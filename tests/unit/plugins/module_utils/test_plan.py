@@ -119,7 +119,7 @@ PRESENT = {
         LONG,
         "unchanged",
         "",
-        "renew_before (7 days) is ignored for alice@example.com, whose invitation lives for 7 days",
+        "renew_before (7d) is ignored for alice@example.com, whose invitation lives for 7d",
     ),
     "unknown lifetime": (
         [invited(DEVELOPER, age=None)],
@@ -335,6 +335,11 @@ ORDER = {
     "fewer roles": (desired(DEVELOPER), joined(DEVELOPER, BILLING), Phase.DEMOTE),
     "other roles": (desired(BILLING), joined(DEVELOPER), Phase.DEMOTE),
     "is no administrator any more": (desired(role="developer"), joined(role="admin"), Phase.DEMOTE),
+    "is no administrator any more, roles unknown": (
+        desired(DEVELOPER),
+        without_roles(joined(role="admin")),
+        Phase.DEMOTE,
+    ),
     "administrator with fewer roles": (desired(ADMIN), joined(ADMIN, BILLING), Phase.GRANT),
 }
 
@@ -440,6 +445,12 @@ ADMINS = {
         [],
         False,
     ),
+    "a legacy role does not count beside roles that are shown": (
+        [joined(ADMIN), joined(role="admin", email=BOB)],
+        [desired(DEVELOPER)],
+        [],
+        False,
+    ),
     "one with a frozen legacy role becomes one": (
         [joined(ADMIN), without_roles(joined(role="admin", email=BOB))],
         [desired(DEVELOPER), desired(ADMIN, email=BOB)],
@@ -467,6 +478,19 @@ def test_administrators_account_counts_of_a_person_with_two(order):
     accounts = [joined(ADMIN, user_id=uid(1)), joined(DEVELOPER, user_id=uid(2))][::order]
     plan = plan_present([desired(DEVELOPER)], current([], accounts), Policy(manage_members=True))
     assert plan.people[0].member.user_id == uid(1)
+
+
+def test_other_account_of_a_person_is_left_alone_with_a_warning():
+    accounts = [joined(DEVELOPER, user_id=uid(1)), joined(BILLING, user_id=uid(2)), joined(DEVELOPER, user_id=uid(3))]
+    (person,) = plan_present([desired(DEVELOPER)], current([], accounts), Policy(manage_members=True)).people
+    assert (person.action, len(person.warnings)) == ("unchanged", 1)
+    assert f"user ID {uid(2)} has other roles (Billing)" in person.warnings[0]
+
+
+def test_warning_of_another_account_outlives_the_confirmation_of_roles():
+    accounts = [joined(ADMIN, user_id=uid(1)), joined(BILLING, user_id=uid(2))]
+    plan = plan_present([desired(DEVELOPER)], current([], accounts), Policy(manage_members=True))
+    assert confirm_roles(plan, ROLES).people[0].warnings == plan.people[0].warnings != ()
 
 
 def test_invitation_modules_touch_no_administrator():

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -192,6 +195,14 @@ def test_removal_by_user_id_leaves_another_account_with_the_same_email_alone(num
     (outcome,) = ensure_user_absent(organization, uid(number), MANAGED, check_mode=False).outcomes
     assert outcome.member == accounts[number - 1]
     assert organization.calls == ["invitations", "members", f"remove {ALICE}"]
+
+
+def test_what_writes_is_loaded_only_to_write():
+    module = "ansible_collections.clickhouse.cloud.plugins.module_utils._reconcile"
+    command = f"import sys, {module}; print([name for name in sys.modules if name.endswith(('_apply', '_decide'))])"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    run = subprocess.run([sys.executable, "-c", command], check=True, capture_output=True, text=True, env=environment)
+    assert run.stdout == "[]\n"
 
 
 # --- options of a roster ---------------------------------------------------------------------------------------------
