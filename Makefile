@@ -105,7 +105,7 @@ docs: venv ## build the documentation site in build/docs/html, and follow its li
 	@$(call run,.venv) antsibull-docs collection --use-current --squash-hierarchy --fail-on-error --dest-dir build/docs/rst \
 		clickhouse.cloud
 	@{ printf ':orphan:\n\n'; cat build/docs/rst/index.rst; } > build/docs/rst/collection.rst
-	@cp docs/site/index.rst build/docs/rst/ && cp -r docs/site/images build/docs/rst/docsite/
+	@cp docs/site/index.rst build/docs/rst/ && cp -r docs/docsite/rst/images build/docs/rst/docsite/
 	@$(call run,.venv) sphinx-build --quiet --fail-on-warning -c docs/site -d build/docs/doctrees build/docs/rst build/docs/html
 	@.venv/bin/python tests/tools/check_links.py build/docs/html
 
@@ -147,7 +147,7 @@ integration: $(VENV)/installed venv
 sanity: $(VENV)/installed venv
 	@$(call run,$(VENV)) python tests/tools/run_ansible_test.py sanity $(SANITY)
 
-# What depends on ansible-core most. On the newest, e2e and molecule run the modules.
+# What depends on ansible-core most, so the oldest runs it. On the newest, e2e and molecule run the modules.
 .PHONY: oldest
 oldest: venv
 	@$(layer) unit integration VENV=build/venv/$(firstword $(cells)) \

@@ -68,6 +68,6 @@ def correct_titles(_app: Sphinx, _name: str, source: list[str]) -> None:
 
 
 def setup(app: Sphinx) -> None:
-    """Have Sphinx ask for what it cannot resolve, and show what it has read."""
+    """Have Sphinx ask for what it cannot resolve, and for the titles of each page."""
     app.connect("missing-reference", link_to_ansible)
     app.connect("source-read", correct_titles)

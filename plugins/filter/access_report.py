@@ -92,7 +92,7 @@ _value:
               they do not differ.
           type: str
         listed_roles:
-          description: Names of the roles on the access list, if they are others than the person's, or null.
+          description: Names of the roles on the access list, if they are others than the person's. Null if not.
           type: list
           elements: str
         time_left:
@@ -163,13 +163,14 @@ def _describe(person: dict[str, Any], change: Mapping[str, Any] | None, now: dat
         remarks.append(f"expired {_words(now - until)} ago" if until else "expired")
 
     differs = _DIFFERS[change["action"]] if change else None
-    listed_roles = _roles(change) if change and differs == "other_roles" else None
+    listed_roles = _roles(change) if change and differs in ("other_roles", "nothing_yet") else None
+    names = f": {', '.join(listed_roles)}" if listed_roles else ""
     if differs == "not_listed":
         remarks.append("not on the list")
     elif differs == "nothing_yet":
-        remarks.append("on the list, nothing yet")
+        remarks.append(f"nothing yet, on the list{names}")
     elif differs == "other_roles":
-        remarks.append("other roles on the list" + (f": {', '.join(listed_roles)}" if listed_roles else ""))
+        remarks.append(f"other roles on the list{names}")
     return {**person, "differs": differs, "listed_roles": listed_roles, "time_left": time_left, "remarks": remarks}
 
 

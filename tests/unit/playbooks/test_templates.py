@@ -274,6 +274,12 @@ def test_sentence_names_each_change_and_counts_the_rest(changes, summary, check_
     assert rendered.strip() == sentence
 
 
+def test_sentence_names_people_who_have_joined():
+    result = {"changes": [], "members": ["bob@example.com"], "summary": {"member": 1, "unchanged": 2}}
+    rendered = render("result.txt.j2", __clickhouse_cloud_result=result, ansible_check_mode=False)
+    assert rendered.strip() == "1 member: bob@example.com; 2 unchanged."
+
+
 def test_sentence_bounds_the_names():
     changes = [{"email": f"{number:02}@example.com", "action": "created"} for number in range(25)]
     result = {"changes": changes, "summary": {"created": 25}}
@@ -286,5 +292,5 @@ def test_people_without_an_invitation_are_told_apart():
     people = [*PEOPLE[:2], person("dave@example.com", "absent"), person("typo@example.com", "absent")]
     assert render("not_found.txt.j2", people, __clickhouse_cloud_result=result).splitlines() == [
         "alice@example.com has joined and keeps access; the playbook clickhouse.cloud.offboard takes it away.",
-        "typo@example.com is neither invited nor a member; check the address.",
+        "typo@example.com is neither invited nor a member; if that is unexpected, check the address.",
     ]

@@ -136,7 +136,7 @@ def test_person_who_has_nothing_yet_is_added():
     change = {"email": "erin@example.com", "action": "created", "invitation": BILLING}
     report = access_report([MEMBER], [change], now=NOW)
     _alice, erin = report["people"]
-    assert (erin["state"], erin["roles"], erin["remarks"]) == ("absent", [], ["on the list, nothing yet"])
+    assert (erin["state"], erin["roles"], erin["remarks"]) == ("absent", [], ["nothing yet, on the list: 0, Billing"])
     assert (report["summary"]["absent"], report["summary"]["differs"]) == (1, 1)
 
 
