@@ -165,7 +165,7 @@ def _decide_successor(case: Case, gone: Attempt) -> Verdict:
         return [Revoke(invitation)]
     if member and case.manage_members and not any(isinstance(each.change, Remove) for each in case.attempts):
         return [Remove(member)]
-    if not case.proves(gone, AMBIGUOUS):
+    if not case.is_conclusive(gone, AMBIGUOUS):
         return []
     return _failed(case, reading.error, _still_has_access(case)) if reading.error else _without_access(case)
 
@@ -189,7 +189,7 @@ def _decide_revoked(case: Case) -> Verdict:
     found = _found(case, reading) if reading and result else None
     if found is not None:
         return found
-    if not case.proves(last, AMBIGUOUS):
+    if not case.is_conclusive(last, AMBIGUOUS):
         return []
     return _failed(case, reading.error, _was_revoked(case)) if reading and reading.error else case.pending
 
@@ -204,7 +204,7 @@ def _decide_invited(case: Case) -> Verdict:
         return found
     is_first_rejection = error.rejected and len(case.sent) == 1
     wait = AMBIGUOUS if case.ambiguous else REJECTED if is_first_rejection else 0
-    if wait and not case.proves(last, wait):
+    if wait and not case.is_conclusive(last, wait):
         return []
     return _not_invited(case, error) if not case.ambiguous else _unknown(case, error)
 
@@ -226,16 +226,16 @@ def _found(case: Case, reading: Reading) -> Verdict | None:
 
 def _with_invitation(case: Case, invitation: Invitation) -> Outcome:
     """The outcome for a person who has this invitation now."""
-    plan, fit = case.plan, match(case.desired, invitation)
+    plan, matched = case.plan, match(case.desired, invitation)
     error = None
     if invitation.expired(case.now):
         error = _wrong_clock(invitation, case.now)
-    elif fit is not Match.YES and case.restoring:
+    elif matched is not Match.YES and case.restoring:
         error = _rejection(case).noting(f"{_earlier(case)} was restored, which sent another email")
-    elif fit is Match.NO and case.last.error and not case.ambiguous:
+    elif matched is Match.NO and case.last.error and not case.ambiguous:
         theirs = f"{plan.email} has an invitation with other roles ({describe(invitation)})"
         error = case.last.error.noting(f"{theirs}, which somebody else sent at the same time")
-    elif fit is Match.NO:
+    elif matched is Match.NO:
         error = _other_roles(case.desired, invitation)
     action = "failed" if error else plan.action if case.changed else "unchanged"
     return Outcome(plan, action, case.changed, invitation, error=error, warnings=plan.warnings)
@@ -280,7 +280,7 @@ def _decide_updated(case: Case) -> Verdict:
         action = "updated" if error.ambiguous else "unchanged"
         return Outcome(case.plan, action, error.ambiguous, member=member, warnings=case.plan.warnings)
     wait = AMBIGUOUS if error.ambiguous else REJECTED if error.rejected else 0
-    if wait and not case.proves(last, wait):
+    if wait and not case.is_conclusive(last, wait):
         return []
     if error.ambiguous:
         return _failed(case, error, f"whether the roles of {case.plan.email} were changed is not known: run this again")
@@ -310,8 +310,8 @@ def _verify(ledger: Ledger, outcomes: Mapping[str, Outcome], reading: Reading | 
 
 def _has_roles(desired: Desired, member: Member) -> bool:
     """Whether a member is shown with the desired roles, as far as the API shows roles. A member can have none."""
-    fit = match(desired, member)
-    return fit is Match.YES or (fit is Match.UNKNOWN and member.assigned_roles != ())
+    matched = match(desired, member)
+    return matched is Match.YES or (matched is Match.UNKNOWN and member.assigned_roles != ())
 
 
 def _systemic_failure(ledger: Ledger, outcomes: Mapping[str, Outcome]) -> ApiError | None:
@@ -367,7 +367,7 @@ def _failed(case: Case, error: ApiError, *clauses: str | None) -> Outcome:
     if by_role and error.rejected and "custom role" in error.reason.lower():
         clauses += ("this organization has migrated to custom roles: use roles instead of role, role_info lists them",)
     error = error.noting(*clauses)
-    return Outcome(case.plan, "failed", case.changed, latest(case.left), case.member, error, case.plan.warnings)
+    return Outcome(case.plan, "failed", case.changed, latest(case.remaining), case.member, error, case.plan.warnings)
 
 
 def _rejection(case: Case) -> ApiError:

@@ -136,7 +136,7 @@ class Case:
         return next((each.change.member for each in self._deletions() if isinstance(each.change, Remove)), None)
 
     @property
-    def left(self) -> list[Invitation]:
+    def remaining(self) -> list[Invitation]:
         """The invitations to be revoked that are still there."""
         gone = [attempt.change for attempt in self.attempts if isinstance(self.deletion(attempt), Deletion)]
         changes = dict.fromkeys((*self.plan.changes, *(attempt.change for attempt in self.attempts)))
@@ -169,8 +169,8 @@ class Case:
         """The last re-read, if it was made after the attempt."""
         return self.reading if self.reading and self.reading.at >= attempt.at else None
 
-    def proves(self, attempt: Attempt, seconds: float) -> bool:
-        """Whether no later re-read would say more than the last one. A re-read that failed is final."""
+    def is_conclusive(self, attempt: Attempt, seconds: float) -> bool:
+        """Whether no later re-read would say more of an attempt than the last one. A re-read that failed is final."""
         reading = self.reading_since(attempt)
         return reading is not None and (reading.error is not None or reading.at - attempt.at >= seconds)
 
@@ -186,7 +186,7 @@ class Case:
             return Deletion.UNCLEAR
         if not (error.rejected or attempt.ambiguous) or (reading and reading.error):
             return error
-        proven = self.proves(attempt, AMBIGUOUS if attempt.ambiguous else REJECTED)
+        proven = self.is_conclusive(attempt, AMBIGUOUS if attempt.ambiguous else REJECTED)
         if reading and reading.shows(attempt.change) and (proven or not attempt.ambiguous):
             return error
         gone = Deletion.UNCLEAR if attempt.ambiguous else Deletion.ALREADY_GONE

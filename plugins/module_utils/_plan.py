@@ -138,15 +138,15 @@ class PersonPlan:
 
     @property
     def needs_confirmed_roles(self) -> bool:
-        """Whether something is given up for roles that the API may not know, or may not take as the legacy role.
+        """Whether something is put at risk for roles that the API may not know, or may not take as the legacy role.
 
         Only an API that shows no assigned roles is sure to take ``role``. A role shown by an invitation may be deleted
         by now, so no live invitation is risked for it.
         """
-        given_up = self.member or self.invitation
-        if self.desired is None or given_up is None or not self.changes:
+        at_risk = self.member or self.invitation
+        if self.desired is None or at_risk is None or not self.changes:
             return False
-        return given_up.assigned_roles is not None if self.desired.assigned_roles is None else self.live is not None
+        return at_risk.assigned_roles is not None if self.desired.assigned_roles is None else self.live is not None
 
     @property
     def phase(self) -> Phase:
@@ -370,19 +370,17 @@ def _plan_invited(
     matches: dict[Match, list[Invitation]] = {each: [] for each in Match}
     for each in live:
         matches[match(desired, each)].append(each)
-    standing = latest(matches[Match.YES] or matches[Match.UNKNOWN])
-    if standing is None:
+    kept = latest(matches[Match.YES] or matches[Match.UNKNOWN])
+    if kept is None:
         return _plan_replacement("replaced", desired, theirs, max(live, key=_end))
-    due, warnings = _is_due(standing, policy.renew_before, now)
+    due, warnings = _is_due(kept, policy.renew_before, now)
     if matches[Match.YES] and (due or policy.resend):
-        same = replace(desired, assigned_roles=standing.assigned_roles or desired.assigned_roles)
-        return _plan_replacement("renewed", same, theirs, standing)
+        same = replace(desired, assigned_roles=kept.assigned_roles or desired.assigned_roles)
+        return _plan_replacement("renewed", same, theirs, kept)
     if not matches[Match.YES]:
-        warnings += (_unknown_roles(desired, standing),)
+        warnings += (_unknown_roles(desired, kept),)
     warnings += tuple(map(_other_invitation, matches[Match.NO]))
-    return PersonPlan(
-        desired.email, "unchanged", desired=desired, live=standing, invitation=standing, warnings=warnings
-    )
+    return PersonPlan(desired.email, "unchanged", desired=desired, live=kept, invitation=kept, warnings=warnings)
 
 
 def _plan_replacement(action: str, desired: Desired, theirs: Iterable[Invitation], live: Invitation) -> PersonPlan:
