@@ -489,7 +489,8 @@ def test_other_account_of_a_person_is_left_alone_with_a_warning():
 
 def test_warning_of_another_account_outlives_the_confirmation_of_roles():
     accounts = [joined(ADMIN, user_id=uid(1)), joined(BILLING, user_id=uid(2))]
-    plan = plan_present([desired(DEVELOPER)], current([], accounts), Policy(manage_members=True))
+    plan = plan_present([desired(role="developer")], current([], accounts), Policy(manage_members=True))
+    assert plan.people[0].needs_confirmed_roles
     assert confirm_roles(plan, ROLES).people[0].warnings == plan.people[0].warnings != ()
 
 

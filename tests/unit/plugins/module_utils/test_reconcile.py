@@ -197,12 +197,17 @@ def test_removal_by_user_id_leaves_another_account_with_the_same_email_alone(num
     assert organization.calls == ["invitations", "members", f"remove {ALICE}"]
 
 
-def test_what_writes_is_loaded_only_to_write():
-    module = "ansible_collections.clickhouse.cloud.plugins.module_utils._reconcile"
-    command = f"import sys, {module}; print([name for name in sys.modules if name.endswith(('_apply', '_decide'))])"
+def test_what_writes_is_loaded_only_to_write(monkeypatch):
+    package = "ansible_collections.clickhouse.cloud.plugins.module_utils"
+    command = f"import sys, {package}._reconcile; print([name for name in sys.modules if name.endswith('_decide')])"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     run = subprocess.run([sys.executable, "-c", command], check=True, capture_output=True, text=True, env=environment)
     assert run.stdout == "[]\n"
+    monkeypatch.setitem(sys.modules, f"{package}._apply", None)
+    ensure_present(Organization([invited(ADMIN)]), [BY_ROLE], Policy(), check_mode=False)
+    ensure_present(Organization(), [BY_ROLE], Policy(), check_mode=True)
+    with pytest.raises(ImportError):
+        ensure_present(Organization(), [BY_ROLE], Policy(), check_mode=False)
 
 
 # --- options of a roster ---------------------------------------------------------------------------------------------
