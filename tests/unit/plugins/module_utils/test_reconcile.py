@@ -197,7 +197,7 @@ def test_removal_by_user_id_leaves_another_account_with_the_same_email_alone(num
     assert organization.calls == ["invitations", "members", f"remove {ALICE}"]
 
 
-def test_what_writes_is_loaded_only_to_write(monkeypatch):
+def test_idle_task_loads_nothing_that_writes(monkeypatch):
     package = "ansible_collections.clickhouse.cloud.plugins.module_utils"
     command = f"import sys, {package}._reconcile; print([name for name in sys.modules if name.endswith('_decide')])"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
