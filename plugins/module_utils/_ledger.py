@@ -138,14 +138,14 @@ class Case:
     @property
     def remaining(self) -> list[Invitation]:
         """The invitations to be revoked that are still there."""
-        gone = [attempt.change for attempt in self.attempts if isinstance(self.deletion(attempt), Deletion)]
+        gone = self._gone()
         changes = dict.fromkeys((*self.plan.changes, *(attempt.change for attempt in self.attempts)))
         return [change.invitation for change in changes if isinstance(change, Revoke) and change not in gone]
 
     @property
     def member(self) -> Member | None:
         """The member, unless this run removed them. Of two accounts, one that is still there."""
-        gone = [attempt.change for attempt in self.attempts if isinstance(self.deletion(attempt), Deletion)]
+        gone = self._gone()
         removals = [change for change in self.plan.changes if isinstance(change, Remove)]
         left = (change.member for change in removals if change not in gone)
         return next(left, None) if removals else self.plan.member
@@ -209,6 +209,10 @@ class Case:
         if attempt.error is None:
             return attempt.result is not Deletion.ALREADY_GONE
         return attempt.ambiguous and not (reading and reading.shows(attempt.change))
+
+    def _gone(self) -> list[Change]:
+        """The deletions after which the record is gone, by whomever."""
+        return [attempt.change for attempt in self.attempts if isinstance(self.deletion(attempt), Deletion)]
 
     def _deletions(self) -> list[Attempt]:
         done = (Deletion.DELETED, Deletion.UNCLEAR)

@@ -247,9 +247,7 @@ def predict(person: PersonPlan) -> Outcome:
 
 def plan_present(desired: Iterable[Desired], current: Current, policy: Policy) -> Plan:
     """Plan that everybody has access with the desired roles; with ``purge``, nobody else."""
-    invitations = _by_email(current.invitations)
-    # Of a person with two accounts, the one that is an administrator counts.
-    members = _by_email(sorted(current.members, key=is_admin, reverse=True))
+    invitations, members = by_email(current.invitations), accounts_by_email(current.members)
     people = [_plan_person(each, invitations[each.email], members[each.email], policy, current.now) for each in desired]
     if policy.purge:
         others = [member.email for member in current.members if policy.manage_members]
@@ -261,8 +259,8 @@ def plan_present(desired: Iterable[Desired], current: Current, policy: Policy) -
 
 def plan_absent(emails: Iterable[str], current: Current, policy: Policy) -> Plan:
     """Plan that these people have no access."""
-    invitations = _by_email(current.invitations)
-    members = _by_email(current.members if policy.manage_members else ())
+    invitations = by_email(current.invitations)
+    members = accounts_by_email(current.members if policy.manage_members else ())
     people = (_plan_absent(email, invitations[email], members[email], current.now) for email in dict.fromkeys(emails))
     return _plan(people, current, policy)
 
@@ -318,6 +316,22 @@ def member_warnings(desired: Desired, member: Member) -> tuple[str, ...]:
 def latest(invitations: Iterable[Invitation]) -> Invitation | None:
     """The invitation that expires last."""
     return max(invitations, key=_end, default=None)
+
+
+def by_email(records: Iterable[_Record]) -> Mapping[str, Sequence[_Record]]:
+    """Each person's records; none for other emails."""
+    grouped = defaultdict(list)
+    for record in records:
+        grouped[record.email].append(record)
+    return grouped
+
+
+def accounts_by_email(members: Iterable[Member]) -> Mapping[str, Sequence[Member]]:
+    """Each person's accounts, the one that counts first: of two, the one that is an administrator.
+
+    A person can be a member twice: single sign-on makes an account of its own beside one with a password.
+    """
+    return by_email(sorted(members, key=is_admin, reverse=True))
 
 
 def access_state(member: Member | None, invitation: Invitation | None, now: datetime) -> str:
@@ -392,16 +406,12 @@ def _plan_replacement(action: str, desired: Desired, theirs: Iterable[Invitation
     return PersonPlan(desired.email, action, (*map(Revoke, revoked), Invite(desired)), desired, live, live)
 
 
-def _plan_absent(email: str, theirs: Sequence[Invitation], members: Sequence[Member], now: datetime) -> PersonPlan:
-    """Plan that one person has no access. The member goes first, then the live invitation, then the expired ones.
-
-    A person can be a member twice: single sign-on makes an account of its own beside one with a password.
-    """
+def _plan_absent(email: str, theirs: Sequence[Invitation], accounts: Sequence[Member], now: datetime) -> PersonPlan:
+    """Plan that one person has no access. The member goes first, then the live invitation, then the expired ones."""
     revoked = sorted(theirs, key=_end, reverse=True)
-    removed = sorted(members, key=is_admin, reverse=True)
-    changes: tuple[Change, ...] = (*map(Remove, removed), *map(Revoke, revoked))
-    action = "removed" if removed else "deleted" if theirs else "absent"
-    member = removed[0] if removed else None
+    changes: tuple[Change, ...] = (*map(Remove, accounts), *map(Revoke, revoked))
+    action = "removed" if accounts else "deleted" if theirs else "absent"
+    member = accounts[0] if accounts else None
     return PersonPlan(email, action, changes, live=latest(_live(theirs, now)), invitation=latest(theirs), member=member)
 
 
@@ -464,13 +474,6 @@ def _other_account(member: Member) -> str:
         f"{member.email} is a member twice. The account with the user ID {member.user_id} has other roles"
         f" ({describe(member)}) and is left alone: remove it with the module membership, state=absent and user_id."
     )
-
-
-def _by_email(records: Iterable[_Record]) -> Mapping[str, Sequence[_Record]]:
-    grouped = defaultdict(list)
-    for record in records:
-        grouped[record.email].append(record)
-    return grouped
 
 
 def _live(invitations: Iterable[Invitation], now: datetime) -> list[Invitation]:

@@ -48,7 +48,7 @@ def read_policy(options: Mapping[str, Any], manage_members: bool) -> Policy:
         resend=options["resend"],
         manage_members=manage_members,
         purge=options.get("purge", False),
-        purge_limit=_options.limit(options.get("purge_limit", "100%")),
+        purge_limit=_options.limit(options.get("purge_limit", str(_plan.NO_LIMIT))),
         purge_exclude=_options.excluded(options.get("purge_exclude") or ()),
     )
 

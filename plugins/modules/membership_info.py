@@ -191,7 +191,7 @@ error:
       type: str
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from ..module_utils import _api, _module, _options, _plan, _roles
@@ -225,14 +225,11 @@ def info_result(
     now: datetime,
 ) -> dict[str, Any]:
     """The result for all people or for ``only`` these, sorted by email."""
-    # Of a person with two accounts, the one that is an administrator counts.
-    joined = {member.email: member for member in sorted(members, key=_roles.is_admin)}
-    invited: dict[str, list[_api.Invitation]] = defaultdict(list)
-    for invitation in invitations:
-        invited[invitation.email].append(invitation)
+    joined, invited = _plan.accounts_by_email(members), _plan.by_email(invitations)
     emails = sorted({*joined, *invited} if only is None else set(only))
     records = [
-        _record(email, joined.get(email), _plan.latest(invited.get(email, ())), expires_within, now) for email in emails
+        _record(email, next(iter(joined[email]), None), _plan.latest(invited[email]), expires_within, now)
+        for email in emails
     ]
     states = Counter(record["state"] for record in records)
     summary = {state: states[state] for state in STATES}

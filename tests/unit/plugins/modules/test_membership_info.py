@@ -139,6 +139,12 @@ def test_invitation_that_expires_last_counts(task, api):
     assert show(task(), "state", "invitation_id") == [("invited", uid(2))]
 
 
+def test_administrators_account_counts_of_a_person_with_two(task, api):
+    api.invitations()
+    api.members(member_record(BOB, roles=[BILLING], user_id=uid(5)), member_record(BOB, roles=[ADMIN], user_id=uid(6)))
+    assert show(task(), "email", "roles", "user_id") == [(BOB, ["Admin"], uid(6))]
+
+
 @pytest.mark.usefixtures("organization")
 def test_check_mode_reads_the_same(task):
     assert len(task(check_mode=True)["memberships"]) == 3
