@@ -7,14 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: invitation
-short_description: Invite a person to ClickHouse Cloud, or revoke the invitation
+short_description: Manage an invitation to a ClickHouse Cloud organization
 version_added: 1.0.0
 author: Contributors to the clickhouse.cloud collection (!UNKNOWN)
 description:
-  - Keeps one person's invitation to a ClickHouse Cloud organization present or absent.
-  - The API cannot change an invitation. For other roles or a new lifetime the module revokes it and sends another one,
-    which is another email to the person.
-  - Members are never changed or removed. Use M(clickhouse.cloud.membership) for access as a whole.
+  - Invites a person to a ClickHouse Cloud organization, or revokes the invitation.
+  - The API cannot update an invitation. To change its roles or extend it, the module revokes it and sends a new one, so
+    the person gets another email.
+  - Never changes or removes a member. To manage members as well, use M(clickhouse.cloud.membership).
 extends_documentation_fragment:
   - clickhouse.cloud.cloud
   - clickhouse.cloud.cloud.person
@@ -23,17 +23,18 @@ extends_documentation_fragment:
 options:
   email:
     description:
-      - Email address of the person. Case and surrounding whitespace make no difference. V(Bob <bob@example.com>), as
-        mail clients write it, is understood.
+      - Email address of the person. Case and surrounding whitespace are ignored. V(Bob <bob@example.com>) is
+        accepted, too.
+      - For several people in one task, use M(clickhouse.cloud.invitations).
       - Required for O(state=present).
     type: str
   invitation_id:
     description:
-      - ID of the invitation to revoke, with O(state=absent), instead of O(email).
+      - ID of the invitation to revoke with O(state=absent), instead of O(email).
     type: str
   state:
     description:
-      - V(present) invites the person, unless they have joined.
+      - V(present) invites the person unless they have joined.
       - V(absent) revokes every invitation of the person.
     type: str
     choices: [present, absent]
@@ -56,13 +57,13 @@ EXAMPLES = r"""
     roles: [Developer]
     renew_before: never
 
-- name: Send the email again, because it got lost
+- name: Resend an email that got lost
   clickhouse.cloud.invitation:
     email: bob@example.com
     roles: [Developer]
     resend: true
 
-- name: Invite with a key from a vault, to a given organization
+- name: Invite with a vaulted key, to a given organization
   clickhouse.cloud.invitation:
     api_key: "{{ vault_clickhouse_key }}"
     api_secret: "{{ vault_clickhouse_secret }}"
@@ -90,17 +91,18 @@ EXAMPLES = r"""
 RETURN = r"""
 action:
   description:
-    - What was done or, in check mode, would be.
-    - V(created), V(unchanged), V(replaced) (other roles), V(renewed) (it had expired, was about to, or O(resend)),
-      V(deleted), V(absent) (there was none), V(member) (the person has joined, nothing to do), V(expired) (left alone
-      by O(renew_before=never)).
+    - What was done, or would be done in check mode.
+    - One of V(created), V(unchanged), V(replaced) (it had other roles), V(renewed) (it had expired or was about to, or
+      O(resend=true)), V(deleted), V(absent) (there was none), V(member) (the person has joined, so there is nothing to
+      do) and V(expired) (left alone by O(renew_before=never)).
   returned: success
   type: str
   sample: created
 invitation:
   description:
-    - The invitation now; with RV(action=deleted), the revoked one. A predicted one has no ID and no times.
-  returned: always, once everything was checked
+    - The invitation; with RV(action=deleted), the revoked one. In check mode, a new invitation has neither an ID nor
+      timestamps.
+  returned: when the plan was made
   type: dict
   sample:
     id: 5f0c6a52-6c52-4f0a-9a5e-0d6b1f7f2c11
@@ -118,13 +120,13 @@ invitation:
       description: ID of the invitation.
       type: str
     email:
-      description: Email address of the person, normalised.
+      description: Normalised email address of the person.
       type: str
     role:
-      description: The legacy role, which has no meaning in an organization that has migrated to custom roles.
+      description: Legacy role. It has no meaning in an organization that has migrated to custom roles.
       type: str
     assigned_roles:
-      description: The roles, empty if the API does not show them.
+      description: The roles; empty if there are none, or if the API does not show them.
       type: list
       elements: dict
       contains:
@@ -138,19 +140,19 @@ invitation:
           description: V(system) or V(custom).
           type: str
     created_at:
-      description: When it was sent, as the API writes it.
+      description: When it was sent, as returned by the API.
       type: str
     expire_at:
-      description: Until when it can be accepted, as the API writes it.
+      description: When it expires, as returned by the API.
       type: str
     expired:
       description: Whether it has expired.
       type: bool
 member:
   description:
-    - The member with this email, V(null) if there is none. The API is asked only if a person without a live invitation
-      is to be invited.
-  returned: always, once everything was checked
+    - The member with this email, or V(null). Members are only listed if a person without a valid invitation is to be
+      invited.
+  returned: when the plan was made
   type: dict
   sample:
     user_id: 8c1f8c0a-3a6e-4f57-9e0e-55a2c1d4b7f3
@@ -170,13 +172,13 @@ member:
       description: Name of the person.
       type: str
     email:
-      description: Email address of the person, normalised.
+      description: Normalised email address of the person.
       type: str
     role:
-      description: The legacy role, which has no meaning in an organization that has migrated to custom roles.
+      description: Legacy role. It has no meaning in an organization that has migrated to custom roles.
       type: str
     assigned_roles:
-      description: The roles, empty if the API does not show them.
+      description: The roles; empty if there are none, or if the API does not show them.
       type: list
       elements: dict
       contains:
@@ -190,11 +192,11 @@ member:
           description: V(system) or V(custom).
           type: str
     joined_at:
-      description: When the person joined, as the API writes it.
+      description: When the person joined, as returned by the API.
       type: str
 diff:
   description:
-    - The plan, one line for each person with a change, sorted by email. Check mode and the real run show the same.
+    - The plan, one line per person with a change, sorted by email. Check mode and the real run show the same.
   returned: with C(--diff)
   type: dict
   sample:
@@ -202,14 +204,14 @@ diff:
     after: "alice@example.com: Developer\n"
   contains:
     before:
-      description: Who has access now, and with which roles.
+      description: The current access of these people.
       type: str
     after:
-      description: Who has access after the changes, and with which roles.
+      description: Their access after the changes.
       type: str
 api:
-  description: How many API requests the task made, and how long it waited.
-  returned: always, once it is known how to reach the API
+  description: Number of API requests that the task sent, and how long it waited.
+  returned: when the connection settings are valid
   type: dict
   sample:
     requests: 3
@@ -217,17 +219,16 @@ api:
     waited: 0.0
   contains:
     requests:
-      description: Requests sent, repeated ones included.
+      description: Requests sent, including retries.
       type: int
     retries:
-      description: Repeated requests among them.
+      description: Retries among them.
       type: int
     waited:
-      description: Seconds waited before requests were repeated.
+      description: Seconds waited before retries.
       type: float
 error:
-  description: >-
-    What failed, for C(rescue) blocks. RV(ignore:msg) says it in a sentence, with what to do about it.
+  description: Structured details for C(rescue) blocks; RV(ignore:msg) has the explanation.
   returned: failure
   type: dict
   sample:
@@ -241,10 +242,10 @@ error:
       description: HTTP status, V(null) if there was no response.
       type: int
     reason:
-      description: The API's own words, or the fault's.
+      description: The API's error text, or the exception's.
       type: str
     request_id:
-      description: The API's ID of the request, for its support.
+      description: Request ID to quote to ClickHouse support.
       type: str
     method:
       description: HTTP method of the failed request.

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: invitation_info
-short_description: List the invitations to a ClickHouse Cloud organization, or get one
+short_description: List invitations to a ClickHouse Cloud organization
 version_added: 1.0.0
 author: Contributors to the clickhouse.cloud collection (!UNKNOWN)
 description:
   - Lists the invitations to a ClickHouse Cloud organization, or gets one by its ID.
-  - The API's reference does not tell whether expired invitations are still listed.
+  - The API's reference does not say whether expired invitations are listed.
 extends_documentation_fragment:
   - clickhouse.cloud.cloud
   - clickhouse.cloud.attributes.info_module
@@ -20,25 +20,27 @@ extends_documentation_fragment:
 options:
   invitation_id:
     description:
-      - ID of the one invitation to get. Excludes O(emails) and O(status).
+      - ID of the one invitation to get. Mutually exclusive with O(emails) and O(status).
     type: str
   emails:
     description:
-      - Only these people's invitations. Blank entries are dropped; an empty list matches nobody.
+      - Return only these people's invitations. Empty elements are ignored; an empty list matches nobody.
     type: list
     elements: str
     aliases: [email]
   status:
     description:
-      - Only invitations that can still be accepted (V(pending)), or no longer (V(expired)).
+      - Return only invitations that can still be accepted (V(pending)), or only those that cannot (V(expired)).
     type: str
     choices: [all, pending, expired]
     default: all
   members:
     description:
-      - Also return the members, in RV(members), filtered by O(emails) alike. This is one more request.
+      - Also return RV(members), filtered by O(emails) as well. This takes one more request.
     type: bool
     default: false
+notes:
+  - The API key needs the permission C(control-plane:organization:view).
 seealso:
   - module: clickhouse.cloud.invitation
   - module: clickhouse.cloud.invitations
@@ -46,14 +48,15 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: List the invitations
+- name: List the invitations that nobody has accepted yet
   clickhouse.cloud.invitation_info:
-  register: invited
+    status: pending
+  register: pending
 
-- name: Show until when they can be accepted
+- name: Show when they expire
   ansible.builtin.debug:
     msg: "{{ item.email }} until {{ item.expire_at }}"
-  loop: "{{ invited.invitations }}"
+  loop: "{{ pending.invitations }}"
   loop_control:
     label: "{{ item.email }}"
 
@@ -65,7 +68,7 @@ EXAMPLES = r"""
 RETURN = r"""
 invitations:
   description:
-    - The invitations that match, sorted by email; empty if none does.
+    - The matching invitations, sorted by email.
   returned: success
   type: list
   elements: dict
@@ -85,13 +88,13 @@ invitations:
       description: ID of the invitation.
       type: str
     email:
-      description: Email address of the person, normalised.
+      description: Normalised email address of the person.
       type: str
     role:
-      description: The legacy role, which has no meaning in an organization that has migrated to custom roles.
+      description: Legacy role. It has no meaning in an organization that has migrated to custom roles.
       type: str
     assigned_roles:
-      description: The roles, empty if the API does not show them.
+      description: The roles; empty if there are none, or if the API does not show them.
       type: list
       elements: dict
       contains:
@@ -105,10 +108,10 @@ invitations:
           description: V(system) or V(custom).
           type: str
     created_at:
-      description: When it was sent, as the API writes it.
+      description: When it was sent, as returned by the API.
       type: str
     expire_at:
-      description: Until when it can be accepted, as the API writes it.
+      description: When it expires, as returned by the API.
       type: str
     expired:
       description: Whether it has expired.
@@ -137,13 +140,13 @@ members:
       description: Name of the person.
       type: str
     email:
-      description: Email address of the person, normalised.
+      description: Normalised email address of the person.
       type: str
     role:
-      description: The legacy role, which has no meaning in an organization that has migrated to custom roles.
+      description: Legacy role. It has no meaning in an organization that has migrated to custom roles.
       type: str
     assigned_roles:
-      description: The roles, empty if the API does not show them.
+      description: The roles; empty if there are none, or if the API does not show them.
       type: list
       elements: dict
       contains:
@@ -157,11 +160,11 @@ members:
           description: V(system) or V(custom).
           type: str
     joined_at:
-      description: When the person joined, as the API writes it.
+      description: When the person joined, as returned by the API.
       type: str
 api:
-  description: How many API requests the task made, and how long it waited.
-  returned: always, once it is known how to reach the API
+  description: Number of API requests that the task sent, and how long it waited.
+  returned: when the connection settings are valid
   type: dict
   sample:
     requests: 3
@@ -169,17 +172,16 @@ api:
     waited: 0.0
   contains:
     requests:
-      description: Requests sent, repeated ones included.
+      description: Requests sent, including retries.
       type: int
     retries:
-      description: Repeated requests among them.
+      description: Retries among them.
       type: int
     waited:
-      description: Seconds waited before requests were repeated.
+      description: Seconds waited before retries.
       type: float
 error:
-  description: >-
-    What failed, for C(rescue) blocks. RV(ignore:msg) says it in a sentence, with what to do about it.
+  description: Structured details for C(rescue) blocks; RV(ignore:msg) has the explanation.
   returned: failure
   type: dict
   sample:
@@ -193,10 +195,10 @@ error:
       description: HTTP status, V(null) if there was no response.
       type: int
     reason:
-      description: The API's own words, or the fault's.
+      description: The API's error text, or the exception's.
       type: str
     request_id:
-      description: The API's ID of the request, for its support.
+      description: Request ID to quote to ClickHouse support.
       type: str
     method:
       description: HTTP method of the failed request.

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: invitations
-short_description: Keep a roster of people invited to ClickHouse Cloud
+short_description: Manage the invitations of a whole team
 version_added: 1.0.0
 author: Contributors to the clickhouse.cloud collection (!UNKNOWN)
 description:
   - Invites everybody on a roster who has not joined, or revokes their invitations, in one task.
-  - Every rule of M(clickhouse.cloud.invitation) holds for each person. Members are never changed or removed; use
-    M(clickhouse.cloud.memberships) for access as a whole.
-  - Everything is checked before the first change. One person's failure does not stop the others. The task then fails at
-    the end, and its result says what was done and what was not. Another run does the rest.
+  - Follows the rules of M(clickhouse.cloud.invitation) for each person. Never changes or removes a member. To manage
+    members as well, use M(clickhouse.cloud.memberships).
+  - Validates the whole roster before the first change. One person's failure does not stop the others; the task fails
+    at the end and reports what was done. Run it again for the rest.
+  - A loop over M(clickhouse.cloud.invitation) takes several requests per person and soon meets the rate limit. This
+    module reads each list once.
 extends_documentation_fragment:
   - clickhouse.cloud.cloud
   - clickhouse.cloud.cloud.roster
@@ -26,10 +28,10 @@ options:
     description:
       - The roster, a list of dictionaries. At least one of O(invitations) and O(emails) is needed; both together make
         one roster.
-      - C(email) is the person's address. C(role) or C(roles), as O(role) and O(roles), are the person's own and win
-        over the task's. C(comment) is for readers of the roster and ignored.
-      - A person who is listed twice with the same roles counts once. With different roles the task fails before
-        anything is changed, as for every mistake in the roster.
+      - C(email) is the person's address. C(role) or C(roles) override the task's O(role) and O(roles). C(comment) is
+        for readers of the roster and ignored.
+      - A person who is listed twice with the same roles counts once. With different roles, the task fails before it
+        changes anything, as for every mistake in the roster.
     type: list
     elements: raw
   state:
@@ -41,15 +43,16 @@ options:
     default: present
   purge:
     description:
-      - With O(state=present), also revoke every invitation whose email is not on the roster. Rejected with an empty
-        roster, and together with O(resend).
+      - With O(state=present), also revoke every invitation whose email is not on the roster. Fails with an empty
+        roster. Mutually exclusive with O(resend).
     type: bool
     default: false
   purge_limit:
     description:
-      - The most people from whom O(purge) may take an invitation, a count such as V(5) or a percentage such as V(25%)
-        of all people who have one now. The percentage is rounded down, but above V(0%) never to less than one person.
-      - If the plan exceeds it, the task fails before anything is changed.
+      - Maximum number of people whose invitations O(purge) may revoke, as a count such as V(5) or as a percentage such
+        as V(25%) of all people who are invited now. A percentage above V(0%) is rounded down, but to one person at
+        least.
+      - If the plan exceeds it, the task fails before it changes anything.
     type: str
     default: 100%
 seealso:
@@ -66,7 +69,7 @@ EXAMPLES = r"""
       - bob@example.com
     roles: [Developer]
 
-- name: Keep the people on a reviewed roster invited, and nobody else
+- name: Invite the people on a reviewed roster, and revoke all other invitations
   clickhouse.cloud.invitations:
     invitations:
       - email: alice@example.com
@@ -85,8 +88,8 @@ EXAMPLES = r"""
 RETURN = r"""
 changes:
   description:
-    - One record for each person for whom something was done or, in check mode, would be.
-  returned: always, once everything was checked
+    - One record per person for whom something was done, or would be done in check mode.
+  returned: when the plan was made
   type: list
   elements: dict
   sample:
@@ -108,23 +111,23 @@ changes:
       description: Email address of the person.
       type: str
     action:
-      description: What was done, as the C(action) that M(clickhouse.cloud.invitation) returns, or V(failed).
+      description: The C(action) that M(clickhouse.cloud.invitation) returns, or V(failed).
       type: str
     invitation:
-      description: The person's invitation now, or the revoked one, as M(clickhouse.cloud.invitation) returns it.
+      description: The person's invitation, or the revoked one, as returned by M(clickhouse.cloud.invitation).
       type: dict
     error:
-      description: What failed, if the action is V(failed). The keys of RV(error), and C(msg), the message.
+      description: Details, if the action is V(failed). It has the keys of RV(error), and the message as C(msg).
       type: dict
 members:
   description: Email addresses of people on the roster who have joined.
-  returned: always, once everything was checked
+  returned: when the plan was made
   type: list
   elements: str
   sample: [bob@example.com]
 summary:
-  description: Count of people per action. Every action is in it, V(failed) included.
-  returned: always, once everything was checked
+  description: Number of people per action; all keys are always present.
+  returned: when the plan was made
   type: dict
   sample:
     created: 1
@@ -138,7 +141,7 @@ summary:
     failed: 0
 diff:
   description:
-    - The plan, one line for each person with a change, sorted by email. Check mode and the real run show the same.
+    - The plan, one line per person with a change, sorted by email. Check mode and the real run show the same.
   returned: with C(--diff)
   type: dict
   sample:
@@ -146,14 +149,14 @@ diff:
     after: "alice@example.com: Developer\n"
   contains:
     before:
-      description: Who has access now, and with which roles.
+      description: The current access of these people.
       type: str
     after:
-      description: Who has access after the changes, and with which roles.
+      description: Their access after the changes.
       type: str
 api:
-  description: How many API requests the task made, and how long it waited.
-  returned: always, once it is known how to reach the API
+  description: Number of API requests that the task sent, and how long it waited.
+  returned: when the connection settings are valid
   type: dict
   sample:
     requests: 3
@@ -161,18 +164,18 @@ api:
     waited: 0.0
   contains:
     requests:
-      description: Requests sent, repeated ones included.
+      description: Requests sent, including retries.
       type: int
     retries:
-      description: Repeated requests among them.
+      description: Retries among them.
       type: int
     waited:
-      description: Seconds waited before requests were repeated.
+      description: Seconds waited before retries.
       type: float
 error:
-  description: >-
-    What failed, for C(rescue) blocks. RV(ignore:msg) says it in a sentence, with what to do about it. If people failed,
-    that of the first one; RV(changes[].error) has everyone's.
+  description:
+    - Structured details for C(rescue) blocks; RV(ignore:msg) has the explanation. With several failures, the first;
+      RV(changes[].error) has one per person.
   returned: failure
   type: dict
   sample:
@@ -186,10 +189,10 @@ error:
       description: HTTP status, V(null) if there was no response.
       type: int
     reason:
-      description: The API's own words, or the fault's.
+      description: The API's error text, or the exception's.
       type: str
     request_id:
-      description: The API's ID of the request, for its support.
+      description: Request ID to quote to ClickHouse support.
       type: str
     method:
       description: HTTP method of the failed request.

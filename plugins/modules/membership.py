@@ -7,15 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: membership
-short_description: Give a person access to ClickHouse Cloud with these roles, or take it away
+short_description: Manage one person's access to a ClickHouse Cloud organization
 version_added: 1.0.0
 author: Contributors to the clickhouse.cloud collection (!UNKNOWN)
 description:
-  - Keeps one person's access to a ClickHouse Cloud organization, whether the person is invited or has joined.
-  - Gives a member exactly these roles, without an email. Invites anybody else under the rules of
-    M(clickhouse.cloud.invitation).
-  - Removes a member and revokes every invitation of the person with O(state=absent).
-  - A task that would leave no member with the system role Admin fails before anything is changed.
+  - Gives a person access to a ClickHouse Cloud organization, or takes it away, whether the person is invited or has
+    joined.
+  - Gives a member exactly these roles, without an email. Invites anybody else, as M(clickhouse.cloud.invitation) does.
+  - A task that would leave no member with the system role Admin fails before it changes anything.
   - A removed person can come back through single sign-on, without an invitation. Remove them from your identity
     provider, too.
 extends_documentation_fragment:
@@ -26,18 +25,19 @@ extends_documentation_fragment:
 options:
   email:
     description:
-      - Email address of the person. Case and surrounding whitespace make no difference. V(Bob <bob@example.com>), as
-        mail clients write it, is understood.
+      - Email address of the person. Case and surrounding whitespace are ignored. V(Bob <bob@example.com>) is
+        accepted, too.
+      - For several people in one task, use M(clickhouse.cloud.memberships).
       - Required for O(state=present).
     type: str
   user_id:
     description:
-      - ID of the member to remove, with O(state=absent), instead of O(email).
+      - ID of the member to remove with O(state=absent), instead of O(email).
     type: str
   state:
     description:
       - V(present) gives the person access with these roles.
-      - V(absent) removes the member, and revokes every invitation of the person.
+      - V(absent) removes the member and revokes every invitation of the person.
     type: str
     choices: [present, absent]
     default: present
@@ -62,21 +62,22 @@ EXAMPLES = r"""
 RETURN = r"""
 action:
   description:
-    - What was done or, in check mode, would be.
-    - V(created), V(replaced), V(renewed), V(expired) as for M(clickhouse.cloud.invitation); V(updated) (a member's
-      roles), V(removed) (a member), V(deleted) (an invitation), V(unchanged), V(absent).
+    - What was done, or would be done in check mode.
+    - One of V(created), V(replaced), V(renewed) and V(expired), as for M(clickhouse.cloud.invitation), V(updated) (a
+      member's roles, or a member's open invitation was revoked), V(removed) (a member), V(deleted) (an invitation),
+      V(unchanged) and V(absent).
   returned: success
   type: str
   sample: updated
 state:
-  description: Where the person is now, V(member), V(invited), V(expired) or V(absent).
-  returned: always, once everything was checked
+  description: The person's state after the task, one of V(member), V(invited), V(expired) and V(absent).
+  returned: when the plan was made
   type: str
   sample: member
 invitation:
   description:
-    - The invitation now, or the revoked one. A predicted one has no ID and no times.
-  returned: always, once everything was checked
+    - The invitation, or the revoked one. In check mode, a new invitation has neither an ID nor timestamps.
+  returned: when the plan was made
   type: dict
   sample:
     id: 5f0c6a52-6c52-4f0a-9a5e-0d6b1f7f2c11
@@ -94,13 +95,13 @@ invitation:
       description: ID of the invitation.
       type: str
     email:
-      description: Email address of the person, normalised.
+      description: Normalised email address of the person.
       type: str
     role:
-      description: The legacy role, which has no meaning in an organization that has migrated to custom roles.
+      description: Legacy role. It has no meaning in an organization that has migrated to custom roles.
       type: str
     assigned_roles:
-      description: The roles, empty if the API does not show them.
+      description: The roles; empty if there are none, or if the API does not show them.
       type: list
       elements: dict
       contains:
@@ -114,18 +115,18 @@ invitation:
           description: V(system) or V(custom).
           type: str
     created_at:
-      description: When it was sent, as the API writes it.
+      description: When it was sent, as returned by the API.
       type: str
     expire_at:
-      description: Until when it can be accepted, as the API writes it.
+      description: When it expires, as returned by the API.
       type: str
     expired:
       description: Whether it has expired.
       type: bool
 member:
   description:
-    - The member now, or the removed one; V(null) if the person has not joined.
-  returned: always, once everything was checked
+    - The member, or the removed one; V(null) if the person has not joined.
+  returned: when the plan was made
   type: dict
   sample:
     user_id: 8c1f8c0a-3a6e-4f57-9e0e-55a2c1d4b7f3
@@ -145,13 +146,13 @@ member:
       description: Name of the person.
       type: str
     email:
-      description: Email address of the person, normalised.
+      description: Normalised email address of the person.
       type: str
     role:
-      description: The legacy role, which has no meaning in an organization that has migrated to custom roles.
+      description: Legacy role. It has no meaning in an organization that has migrated to custom roles.
       type: str
     assigned_roles:
-      description: The roles, empty if the API does not show them.
+      description: The roles; empty if there are none, or if the API does not show them.
       type: list
       elements: dict
       contains:
@@ -165,11 +166,11 @@ member:
           description: V(system) or V(custom).
           type: str
     joined_at:
-      description: When the person joined, as the API writes it.
+      description: When the person joined, as returned by the API.
       type: str
 diff:
   description:
-    - The plan, one line for each person with a change, sorted by email. Check mode and the real run show the same.
+    - The plan, one line per person with a change, sorted by email. Check mode and the real run show the same.
   returned: with C(--diff)
   type: dict
   sample:
@@ -177,14 +178,14 @@ diff:
     after: "alice@example.com: Developer\n"
   contains:
     before:
-      description: Who has access now, and with which roles.
+      description: The current access of these people.
       type: str
     after:
-      description: Who has access after the changes, and with which roles.
+      description: Their access after the changes.
       type: str
 api:
-  description: How many API requests the task made, and how long it waited.
-  returned: always, once it is known how to reach the API
+  description: Number of API requests that the task sent, and how long it waited.
+  returned: when the connection settings are valid
   type: dict
   sample:
     requests: 3
@@ -192,17 +193,16 @@ api:
     waited: 0.0
   contains:
     requests:
-      description: Requests sent, repeated ones included.
+      description: Requests sent, including retries.
       type: int
     retries:
-      description: Repeated requests among them.
+      description: Retries among them.
       type: int
     waited:
-      description: Seconds waited before requests were repeated.
+      description: Seconds waited before retries.
       type: float
 error:
-  description: >-
-    What failed, for C(rescue) blocks. RV(ignore:msg) says it in a sentence, with what to do about it.
+  description: Structured details for C(rescue) blocks; RV(ignore:msg) has the explanation.
   returned: failure
   type: dict
   sample:
@@ -216,10 +216,10 @@ error:
       description: HTTP status, V(null) if there was no response.
       type: int
     reason:
-      description: The API's own words, or the fault's.
+      description: The API's error text, or the exception's.
       type: str
     request_id:
-      description: The API's ID of the request, for its support.
+      description: Request ID to quote to ClickHouse support.
       type: str
     method:
       description: HTTP method of the failed request.

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: membership_info
-short_description: Show who has access to a ClickHouse Cloud organization
+short_description: List who has access to a ClickHouse Cloud organization
 version_added: 1.0.0
 author: Contributors to the clickhouse.cloud collection (!UNKNOWN)
 description:
-  - Shows who has joined, who is invited, whose invitation has expired, and who has nothing. Takes two requests,
+  - Lists who has joined, who is invited, whose invitation has expired, and who has no access. Takes two requests,
     whatever the size of the organization.
-  - An expired invitation that the API no longer lists cannot be told from one that was never sent. Both are V(absent).
+  - An expired invitation that the API no longer lists cannot be distinguished from one that was never sent. Both are
+    V(absent).
 extends_documentation_fragment:
   - clickhouse.cloud.cloud
   - clickhouse.cloud.attributes.info_module
@@ -21,16 +22,18 @@ extends_documentation_fragment:
 options:
   emails:
     description:
-      - Only these people. Each of them is in the result, with state V(absent) if they have nothing. Blank entries are
-        dropped; an empty list matches nobody.
+      - Return only these people. Each of them is in the result, with state V(absent) if they have no access. Empty
+        elements are ignored; an empty list matches nobody.
     type: list
     elements: str
     aliases: [email]
   expires_within:
     description:
-      - An invitation that expires within this time, a duration such as V(36h) or V(2d), is marked as expiring soon.
+      - An invitation that expires within this duration, such as V(36h) or V(2d), has RV(memberships[].expires_soon).
     type: str
     default: 48h
+notes:
+  - The API key needs the permission C(control-plane:organization:view).
 seealso:
   - module: clickhouse.cloud.membership
   - module: clickhouse.cloud.memberships
@@ -41,7 +44,7 @@ EXAMPLES = r"""
   clickhouse.cloud.membership_info:
   register: access
 
-- name: Print a line for each person
+- name: Print one line per person
   ansible.builtin.debug:
     msg: "{{ item.email }}: {{ item.state }}, {{ item.roles | join(', ') }}"
   loop: "{{ access.memberships }}"
@@ -52,7 +55,7 @@ EXAMPLES = r"""
 RETURN = r"""
 memberships:
   description:
-    - One record for each person, sorted by email.
+    - One record per person, sorted by email.
   returned: success
   type: list
   elements: dict
@@ -72,7 +75,7 @@ memberships:
       invitation_id: 5f0c6a52-6c52-4f0a-9a5e-0d6b1f7f2c11
   contains:
     email:
-      description: Email address of the person, normalised.
+      description: Normalised email address of the person.
       type: str
     state:
       description: V(member), V(invited), V(expired) or V(absent).
@@ -82,7 +85,7 @@ memberships:
       type: list
       elements: str
     assigned_roles:
-      description: The roles, empty if the API does not show them.
+      description: The roles; empty if there are none, or if the API does not show them.
       type: list
       elements: dict
       contains:
@@ -99,10 +102,10 @@ memberships:
       description: Name of a member.
       type: str
     since:
-      description: When the person joined or was invited, as the API writes it.
+      description: When the person joined or was invited, as returned by the API.
       type: str
     until:
-      description: When the invitation expires or expired, as the API writes it.
+      description: When the invitation expires or expired, as returned by the API.
       type: str
     expires_soon:
       description: Whether the invitation expires within O(expires_within).
@@ -114,7 +117,7 @@ memberships:
       description: ID of the invitation.
       type: str
 summary:
-  description: Count of people per state, and of invitations that expire soon.
+  description: Number of people per state, and of invitations that expire soon.
   returned: success
   type: dict
   sample:
@@ -128,13 +131,13 @@ summary:
       description: People who have joined.
       type: int
     invited:
-      description: People with a live invitation.
+      description: People with a valid invitation.
       type: int
     expired:
       description: People whose invitation has expired.
       type: int
     absent:
-      description: People of O(emails) who have nothing.
+      description: People in O(emails) who have no access.
       type: int
     expires_soon:
       description: Invited people whose invitation expires within O(expires_within).
@@ -145,8 +148,8 @@ organization_id:
   type: str
   sample: 3d6f0a51-64a9-4a7e-8a57-3b7a5b0a3c10
 api:
-  description: How many API requests the task made, and how long it waited.
-  returned: always, once it is known how to reach the API
+  description: Number of API requests that the task sent, and how long it waited.
+  returned: when the connection settings are valid
   type: dict
   sample:
     requests: 3
@@ -154,17 +157,16 @@ api:
     waited: 0.0
   contains:
     requests:
-      description: Requests sent, repeated ones included.
+      description: Requests sent, including retries.
       type: int
     retries:
-      description: Repeated requests among them.
+      description: Retries among them.
       type: int
     waited:
-      description: Seconds waited before requests were repeated.
+      description: Seconds waited before retries.
       type: float
 error:
-  description: >-
-    What failed, for C(rescue) blocks. RV(ignore:msg) says it in a sentence, with what to do about it.
+  description: Structured details for C(rescue) blocks; RV(ignore:msg) has the explanation.
   returned: failure
   type: dict
   sample:
@@ -178,10 +180,10 @@ error:
       description: HTTP status, V(null) if there was no response.
       type: int
     reason:
-      description: The API's own words, or the fault's.
+      description: The API's error text, or the exception's.
       type: str
     request_id:
-      description: The API's ID of the request, for its support.
+      description: Request ID to quote to ClickHouse support.
       type: str
     method:
       description: HTTP method of the failed request.

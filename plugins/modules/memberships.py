@@ -7,21 +7,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: memberships
-short_description: Keep the access list of a ClickHouse Cloud organization as code
+short_description: Manage who has access to a ClickHouse Cloud organization
 version_added: 1.0.0
 author: Contributors to the clickhouse.cloud collection (!UNKNOWN)
 description:
   - Gives everybody on a roster access with their roles, or takes it away, whether they are invited or have joined, in
-    one task.
-  - Every rule of M(clickhouse.cloud.membership) holds for each person.
-  - Access is granted before it is taken. Invitations and additional roles come first, then demotions, then removals.
-  - Everything is checked before the first change. A plan that leaves no member with the system role Admin fails, and so
-    does one that exceeds O(purge_limit).
-  - One person's failure does not stop the others. The task then fails at the end, and its result says what was done and
-    what was not. Another run does the rest.
-  - New roles of members are verified after the last change, for up to 30 seconds. If the API does not show them by
-    then, the task warns.
-  - The API key must be allowed to list members.
+    one task. With O(purge=true), the roster is the organization's access list as code.
+  - Follows the rules of M(clickhouse.cloud.membership) for each person.
+  - Grants access before it takes any. Invitations and additional roles come first, then demotions, then removals.
+  - Validates the roster and the plan before the first change. A plan that leaves no member with the system role Admin
+    fails, and so does one that exceeds O(purge_limit).
+  - One person's failure does not stop the others; the task fails at the end and reports what was done. Run it again for
+    the rest.
+  - Verifies new roles of members after the last change, for up to 30 seconds. If the API does not show them by then,
+    the task warns.
   - A removed person can come back through single sign-on, without an invitation. Remove them from your identity
     provider, too.
 extends_documentation_fragment:
@@ -34,10 +33,10 @@ options:
     description:
       - The roster, a list of dictionaries. At least one of O(memberships) and O(emails) is needed; both together make
         one roster.
-      - C(email) is the person's address. C(role) or C(roles), as O(role) and O(roles), are the person's own and win
-        over the task's. C(comment) is for readers of the roster and ignored.
-      - A person who is listed twice with the same roles counts once. With different roles the task fails before
-        anything is changed, as for every mistake in the roster.
+      - C(email) is the person's address. C(role) or C(roles) override the task's O(role) and O(roles). C(comment) is
+        for readers of the roster and ignored.
+      - A person who is listed twice with the same roles counts once. With different roles, the task fails before it
+        changes anything, as for every mistake in the roster.
     type: list
     elements: raw
   state:
@@ -49,22 +48,22 @@ options:
     default: present
   purge:
     description:
-      - With O(state=present), also take all access from people who are not on the roster. Members are removed,
-        invitations revoked. Rejected with an empty roster, and together with O(resend).
+      - With O(state=present), also remove every member and revoke every invitation whose email is not on the roster.
+        Fails with an empty roster. Mutually exclusive with O(resend).
     type: bool
     default: false
   purge_limit:
     description:
-      - The most people from whom O(purge) may take access, a count such as V(5) or a percentage such as V(25%) of all
-        people who have access now, members and invited people. The percentage is rounded down, but above V(0%) never to
-        less than one person.
-      - If the plan exceeds it, the task fails before anything is changed. So a roster that lost half of its lines does
-        not cost half of the team their access.
+      - Maximum number of people from whom O(purge) may take access, as a count such as V(5) or as a percentage such as
+        V(25%) of all members and invited people. A percentage above V(0%) is rounded down, but to one person at least.
+      - If the plan exceeds it, the task fails before it changes anything, so that a roster that lost half of its lines
+        does not cost half of the team their access.
     type: str
     default: 25%
   purge_exclude:
     description:
-      - Emails of people whom O(purge) leaves alone although they are not on the roster, such as break-glass accounts.
+      - Email addresses of people whom O(purge) leaves alone although they are not on the roster, such as break-glass
+        accounts.
     type: list
     elements: str
 seealso:
@@ -74,7 +73,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Make this the access list of the organization
+- name: Give these people access, and nobody else
   clickhouse.cloud.memberships:
     memberships:
       - email: alice@example.com
@@ -94,8 +93,8 @@ EXAMPLES = r"""
 RETURN = r"""
 changes:
   description:
-    - One record for each person for whom something was done or, in check mode, would be.
-  returned: always, once everything was checked
+    - One record per person for whom something was done, or would be done in check mode.
+  returned: when the plan was made
   type: list
   elements: dict
   sample:
@@ -118,20 +117,20 @@ changes:
       description: Email address of the person.
       type: str
     action:
-      description: What was done, as the C(action) that M(clickhouse.cloud.membership) returns, or V(failed).
+      description: The C(action) that M(clickhouse.cloud.membership) returns, or V(failed).
       type: str
     invitation:
-      description: The person's invitation now, or the revoked one, as M(clickhouse.cloud.membership) returns it.
+      description: The person's invitation, or the revoked one, as returned by M(clickhouse.cloud.membership).
       type: dict
     member:
-      description: The person as a member now, or as removed, as M(clickhouse.cloud.membership) returns it.
+      description: The member, or the removed one, as returned by M(clickhouse.cloud.membership).
       type: dict
     error:
-      description: What failed, if the action is V(failed). The keys of RV(error), and C(msg), the message.
+      description: Details, if the action is V(failed). It has the keys of RV(error), and the message as C(msg).
       type: dict
 summary:
-  description: Count of people per action. Every action is in it, V(failed) included.
-  returned: always, once everything was checked
+  description: Number of people per action; all keys are always present.
+  returned: when the plan was made
   type: dict
   sample:
     created: 1
@@ -146,7 +145,7 @@ summary:
     failed: 0
 diff:
   description:
-    - The plan, one line for each person with a change, sorted by email. Check mode and the real run show the same.
+    - The plan, one line per person with a change, sorted by email. Check mode and the real run show the same.
   returned: with C(--diff)
   type: dict
   sample:
@@ -154,14 +153,14 @@ diff:
     after: "alice@example.com: Developer\n"
   contains:
     before:
-      description: Who has access now, and with which roles.
+      description: The current access of these people.
       type: str
     after:
-      description: Who has access after the changes, and with which roles.
+      description: Their access after the changes.
       type: str
 api:
-  description: How many API requests the task made, and how long it waited.
-  returned: always, once it is known how to reach the API
+  description: Number of API requests that the task sent, and how long it waited.
+  returned: when the connection settings are valid
   type: dict
   sample:
     requests: 3
@@ -169,18 +168,18 @@ api:
     waited: 0.0
   contains:
     requests:
-      description: Requests sent, repeated ones included.
+      description: Requests sent, including retries.
       type: int
     retries:
-      description: Repeated requests among them.
+      description: Retries among them.
       type: int
     waited:
-      description: Seconds waited before requests were repeated.
+      description: Seconds waited before retries.
       type: float
 error:
-  description: >-
-    What failed, for C(rescue) blocks. RV(ignore:msg) says it in a sentence, with what to do about it. If people failed,
-    that of the first one; RV(changes[].error) has everyone's.
+  description:
+    - Structured details for C(rescue) blocks; RV(ignore:msg) has the explanation. With several failures, the first;
+      RV(changes[].error) has one per person.
   returned: failure
   type: dict
   sample:
@@ -194,10 +193,10 @@ error:
       description: HTTP status, V(null) if there was no response.
       type: int
     reason:
-      description: The API's own words, or the fault's.
+      description: The API's error text, or the exception's.
       type: str
     request_id:
-      description: The API's ID of the request, for its support.
+      description: Request ID to quote to ClickHouse support.
       type: str
     method:
       description: HTTP method of the failed request.

@@ -11,11 +11,13 @@ short_description: List the roles of a ClickHouse Cloud organization
 version_added: 1.0.0
 author: Contributors to the clickhouse.cloud collection (!UNKNOWN)
 description:
-  - Lists the roles of a ClickHouse Cloud organization, system and custom ones, in one request.
+  - Lists the system and custom roles of a ClickHouse Cloud organization, in one request.
 extends_documentation_fragment:
   - clickhouse.cloud.cloud
   - clickhouse.cloud.attributes.info_module
   - clickhouse.cloud.attributes
+notes:
+  - The API key needs the permission C(control-plane:organization:manage).
 seealso:
   - module: clickhouse.cloud.membership
   - module: clickhouse.cloud.invitation
@@ -53,8 +55,8 @@ roles:
       description: V(system) or V(custom).
       type: str
 api:
-  description: How many API requests the task made, and how long it waited.
-  returned: always, once it is known how to reach the API
+  description: Number of API requests that the task sent, and how long it waited.
+  returned: when the connection settings are valid
   type: dict
   sample:
     requests: 3
@@ -62,17 +64,16 @@ api:
     waited: 0.0
   contains:
     requests:
-      description: Requests sent, repeated ones included.
+      description: Requests sent, including retries.
       type: int
     retries:
-      description: Repeated requests among them.
+      description: Retries among them.
       type: int
     waited:
-      description: Seconds waited before requests were repeated.
+      description: Seconds waited before retries.
       type: float
 error:
-  description: >-
-    What failed, for C(rescue) blocks. RV(ignore:msg) says it in a sentence, with what to do about it.
+  description: Structured details for C(rescue) blocks; RV(ignore:msg) has the explanation.
   returned: failure
   type: dict
   sample:
@@ -86,10 +87,10 @@ error:
       description: HTTP status, V(null) if there was no response.
       type: int
     reason:
-      description: The API's own words, or the fault's.
+      description: The API's error text, or the exception's.
       type: str
     request_id:
-      description: The API's ID of the request, for its support.
+      description: Request ID to quote to ClickHouse support.
       type: str
     method:
       description: HTTP method of the failed request.
