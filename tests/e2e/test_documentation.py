@@ -137,14 +137,29 @@ PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("examples/**/*.md"), *GUIDES.glob
 EXECUTED = [README, *(GUIDES / f"guide_{name}.rst" for name in ("quickstart", "access_list", "report", "credentials"))]
 
 
+REPOSITORY, SITE = f"{GALAXY['repository']}/blob/main/", GALAXY["documentation"]
+
+
+def sources(page):
+    """The files of the repository to which a page links, by itself or by the documentation site."""
+    modules, guides = "plugins/modules/{}.py", "docs/docsite/rst/{}.rst"
+    places = {r"(\w+)_module\.html": modules, r"docsite/(\w+)\.html": guides, r"()": ""}
+    for link in re.findall(r"\]\((?!mailto:|#)([^)#]+)", page.read_text()):
+        if link.startswith(SITE):
+            found = [(re.fullmatch(at, link.removeprefix(SITE)), source) for at, source in places.items()]
+            yield ROOT / next((source.format(match[1]) for match, source in found if match), link)
+        elif link.startswith(REPOSITORY) or "://" not in link:
+            yield ROOT / link.removeprefix(REPOSITORY) if link.startswith(REPOSITORY) else page.parent / link
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_into_the_repository_lead_somewhere(page):
-    links = re.findall(r"\]\((?!mailto:|#)([^)#]+)", page.read_text())
-    # Galaxy shows no other files than README.md, so that for a release links are made absolute.
-    here = f"{GALAXY['repository']}/blob/main/"
-    paths = [ROOT / link.removeprefix(here) if link.startswith(here) else page.parent / link for link in links]
-    inside = [path for path, link in zip(paths, links, strict=True) if link.startswith(here) or "://" not in link]
-    assert [path for path in inside if not path.exists()] == []
+def test_links_into_the_repository_and_its_site_lead_somewhere(page):
+    assert [path for path in sources(page) if not path.exists()] == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "SECURITY.md"])
+def test_page_that_galaxy_shows_has_no_relative_links(name):
+    assert re.findall(r"\]\((?!https://)[^)]*\)", (ROOT / name).read_text()) == []
 
 
 @pytest.mark.parametrize("page", EXECUTED, ids=lambda page: page.stem)
@@ -173,9 +188,9 @@ def test_make_targets_of_the_readme_exist():
     assert all(f"\n{target}:" in makefile for target in targets)
 
 
-def test_start_page_shows_the_file_of_the_readme():
+def test_start_page_shows_the_playbook_of_the_readme():
     start = ROOT / "docs/site/index.rst"
-    assert blocks(start, "yaml") == [block for block in blocks(README, "yaml") if "# team.yml" in block]
+    assert blocks(start, "yaml+jinja") == blocks(README, "yaml")
 
 
 HOUR, DAY = 3600.0, 86400.0

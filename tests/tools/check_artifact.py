@@ -27,7 +27,6 @@ CONTENTS = {
     "meta",
     "playbooks",
     "plugins",
-    "requirements.txt",
 }
 
 
