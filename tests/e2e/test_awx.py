@@ -32,6 +32,9 @@ HOSTS = {
     "_meta": {"hostvars": {"db1.example.com": {"remote_tower_id": 1}, "db2.example.com": {"remote_tower_id": 2}}},
 }
 NO_HOSTS = {"all": {"hosts": []}, "_meta": {"hostvars": {}}}
+# What setup.yml gives the host of its inventory.
+LOCALHOST = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+ONE_HOST = {"all": {"hosts": ["localhost"]}, "_meta": {"hostvars": {"localhost": LOCALHOST}}}
 INVENTORY = "#! /usr/bin/env python3\nprint({!r})\n"
 
 CREDENTIAL_TYPE = yaml.safe_load((PROJECT / "credential_type.yml").read_text())
@@ -143,6 +146,12 @@ AWX_OPTIONS = {
         "organization": {},
         "pull": {"choices": ["always", "missing", "never"], "default": "missing"},
     },
+    "host": {
+        "description": {},
+        "inventory": {"required": True},
+        "name": {"required": True},
+        "variables": {"type": "dict"},
+    },
     "inventory": {"description": {}, "name": {"required": True}, "organization": {"required": True}},
     "job_template": {
         "allow_simultaneous": {"type": "bool"},
@@ -165,22 +174,66 @@ AWX_OPTIONS = {
         "name": {"required": True},
         "organization": {},
         "scm_branch": {},
+        "scm_delete_on_update": {"type": "bool"},
         "scm_type": {"choices": ["manual", "git", "svn", "insights", "archive"]},
         "scm_update_on_launch": {"type": "bool"},
         "scm_url": {},
         "update_project": {"type": "bool", "default": False},
     },
 }
+AWX_OPTIONS["workflow_job_template"] = {
+    "allow_simultaneous": {"type": "bool"},
+    "description": {},
+    "name": {"required": True},
+    "organization": {},
+    "workflow_nodes": {"type": "list", "elements": "dict"},
+}
+# A stand-in for AWX and the modules of awx.awx. It rejects what they reject: a look-up of what is not there, also in
+# check mode; an execution environment of another organization; a node's job type that its template does not ask for.
 AWX_MODULE = """#!/usr/bin/python
 import json
 import os
 from ansible.module_utils.basic import AnsibleModule
-module = AnsibleModule(argument_spec={options!r})
-with open(os.environ["CALLS"], "a") as calls:
-    calls.write(json.dumps([{name!r}, module.params]) + "\\n")
-if {name!r} == os.environ.get("FAILS"):
+
+KIND = {kind!r}
+module = AnsibleModule(argument_spec={options!r}, supports_check_mode=True)
+with open(os.environ["CALLS"], "a+") as file:
+    file.seek(0)
+    calls = [json.loads(line) for line in file]
+
+
+def find(kind, name):
+    found = [(number, given) for number, (each, given) in enumerate(calls, 1) if each == kind]
+    return [(number, given) for number, given in found if name in (given["name"], str(number))]
+
+
+def look_up(kind, name):
+    if not find(kind, name):
+        module.fail_json(msg=f"The {{kind}} {{name}} was not found on the AWX server")
+    return find(kind, name)[-1][1]
+
+
+given = module.params
+for kind in ("credential_type", "inventory", "project", "execution_environment"):
+    if given.get(kind) and not (KIND == kind):
+        look_up(kind, given[kind])
+for name in given.get("credentials") or ():
+    look_up("credential", name)
+for node in given.get("workflow_nodes") or ():
+    template = node["unified_job_template"]
+    if template["type"] == "job_template":
+        if node.get("job_type") and not look_up("job_template", template["name"])["ask_job_type_on_launch"]:
+            module.fail_json(msg="job_type: Field is not configured to prompt on launch.")
+there = find(KIND, given["name"])
+if KIND == "execution_environment" and there and there[-1][1]["organization"] != given["organization"]:
+    module.fail_json(msg=f"Unable to update execution_environment {{given['name']}}, see response")
+if KIND == os.environ.get("FAILS"):
     module.fail_json(msg="Project update failed")
-module.exit_json(changed=False, id=7)
+if not module.check_mode:
+    with open(os.environ["CALLS"], "a") as file:
+        file.write(json.dumps([KIND, given]) + "\\n")
+number = {{"id": there[0][0]}} if there else {{}} if module.check_mode else {{"id": len(calls) + 1}}
+module.exit_json(changed=not there, **number)
 """
 
 
@@ -294,8 +347,8 @@ class Job:
         statuses = [each for each in kept if "status" in each]
         assert [each["status"] for each in statuses] == ["starting", "running", status], self.stdout
         self.find_secrets(events, statuses)
-        (stats,) = [event["event_data"] for event in events if event["event"] == "playbook_on_stats"]
-        return stats.get("artifact_data", {})
+        stats = [event["event_data"] for event in events if event["event"] == "playbook_on_stats"]
+        return stats[-1].get("artifact_data", {}) if stats else {}
 
     def find_secrets(self, events, statuses):
         """Look for the credential in all files of the job, before and after AWX removes them, and in what AWX keeps."""
@@ -338,7 +391,7 @@ def start(tmp_path, credential):
 
     def start(playbook, arguments="", credential=credential, files=(), inventory=None, **answers):
         folder = tmp_path / f"awx_{len(jobs)}"
-        jobs.append(Job(folder, playbook, credential, arguments, dict(files), inventory or HOSTS, answers))
+        jobs.append(Job(folder, playbook, credential, arguments, dict(files), inventory or ONE_HOST, answers))
         return jobs[-1]
 
     yield start
@@ -380,18 +433,21 @@ def test_survey_is_as_awx_takes_it(survey):
     playbook = (ROOT / "playbooks" / survey.name.removeprefix("survey_")).read_text()
     assert [variable for variable in variables if variable not in playbook] == []
     for question in content["spec"]:
-        assert question["default"] in ("", *question.get("choices", ()))
-        # AWX submits an empty text for a question that is not answered.
-        assert rejects_answer(question, "") == question["required"]
-        assert not rejects_answer(question, question["default"] or "admin")
+        # AWX takes the default for a question that is not answered, unless it is required.
+        assert rejects_answer(question, question["default"]) == question["required"]
 
 
 def test_execution_environment_is_as_ansible_builder_takes_it(tmp_path):
     command = ["ansible-builder", "create", "--file", PROJECT / "execution-environment.yml", "--context", tmp_path]
+    command += ["--output-filename", "Containerfile"]
     result = subprocess.run(command, cwd=PROJECT, check=False, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
     requirements = yaml.safe_load((tmp_path / "_build/requirements.yml").read_text())
-    assert [collection["name"] for collection in requirements["collections"]] == ["clickhouse.cloud"]
+    galaxy = yaml.safe_load((ROOT / "galaxy.yml").read_text())
+    assert [collection["name"] for collection in requirements["collections"]] == [f"{galaxy['repository']}.git"]
+    # Of the stages, the one that installs collections from git.
+    (stage,) = [each for each in (tmp_path / "Containerfile").read_text().split("\nFROM ") if "git-core" in each]
+    assert stage.index("install -y git-core") < stage.index("ansible-galaxy collection install")
 
 
 def test_ansible_builder_finds_that_the_collection_needs_requests(tmp_path):
@@ -410,9 +466,10 @@ def test_ansible_builder_finds_that_the_collection_needs_requests(tmp_path):
     ("arguments", "inventory"),
     [
         ("--become --forks=5 --limit db2.example.com -vvvvv --diff", HOSTS),
+        ("", ONE_HOST),
         pytest.param("", NO_HOSTS, marks=pytest.mark.extra),
     ],
-    ids=["limit", "no-hosts"],
+    ids=["limit", "one-host", "no-hosts"],
 )
 def test_job_invites_the_people_of_the_survey(start, simulator, arguments, inventory):
     job = start(
@@ -463,17 +520,25 @@ def test_job_with_a_rejected_credential_does_not_show_it(start, simulator, wrong
 def test_workflow_applies_the_list_in_the_repository_and_reports(start, simulator):
     """AWX gives the later nodes of a workflow, as extra variables, what a job published."""
     team = "clickhouse_cloud_memberships: [{email: alice@example.com}]\nclickhouse_cloud_roles: [Developer]\n"
+    team += "clickhouse_cloud_purge: true\n"
     files = {"team.yml": team}
     simulator.invite("zoe@example.com", role="developer")
     before = start("report.yml", files=files).finish()
     assert before["clickhouse_cloud_report"]["summary"]["differs"] == 2
-    job = start("roster.yml", "--limit db2.example.com", files=files, clickhouse_cloud_purge="yes", **before)
+    job = start("roster.yml", "--limit db2.example.com", files=files, inventory=HOSTS, **before)
     after = job.finish()
     changes = {"alice@example.com": "created", "zoe@example.com": "deleted"}
     assert after["clickhouse_cloud_result"]["changes"] == changes
     report = start("report.yml", files=files, **before, **after).finish()["clickhouse_cloud_report"]
     assert [(person["email"], person["state"]) for person in report["people"]] == [("alice@example.com", "invited")]
     assert report["summary"]["differs"] == 0
+
+
+def test_limit_that_matches_nothing_fails_the_job(start, simulator):
+    simulator.add_member("alice@example.com", role_names=["Developer"])
+    job = start("offboard.yml", "--limit db2.example.com", clickhouse_cloud_emails="alice@example.com")
+    assert job.finish("failed") == {}
+    assert "leaves us with no hosts to target" in job.stdout
 
 
 @pytest.mark.extra
@@ -495,15 +560,19 @@ def test_jobs_at_once_share_the_limit_of_one_key(start, simulator):
 
 @pytest.fixture
 def set_up(tmp_path):
-    """Run setup.yml with modules that only write down what they are asked, and return the calls and the output."""
+    """Run setup.yml with a stand-in for AWX, and return what it was asked for, and the output."""
     modules = tmp_path / "ansible_collections/awx/awx/plugins/modules"
     modules.mkdir(parents=True)
     for name, options in AWX_OPTIONS.items():
-        (modules / f"{name}.py").write_text(AWX_MODULE.format(name=name, options=options))
+        (modules / f"{name}.py").write_text(AWX_MODULE.format(kind=name, options=options))
 
-    def set_up(status=0, variables=None, **credential):
+    calls = tmp_path / "calls"
+    calls.touch()
+
+    def set_up(*arguments, status=0, variables=None, **credential):
+        before = len(calls.read_text().splitlines())
         result = subprocess.run(
-            ["ansible-playbook", PROJECT / "setup.yml", "-vvv", "-e", json.dumps(variables or {})],
+            ["ansible-playbook", PROJECT / "setup.yml", "-vvv", "-e", json.dumps(variables or {}), *arguments],
             check=False,
             cwd=tmp_path,
             env={
@@ -511,7 +580,7 @@ def set_up(tmp_path):
                 "ANSIBLE_COLLECTIONS_PATH": str(tmp_path),
                 "ANSIBLE_HOME": str(tmp_path / "home"),
                 "ANSIBLE_PIPELINING": "true",
-                "CALLS": str(tmp_path / "calls"),
+                "CALLS": str(calls),
                 **credential,
             },
             stderr=subprocess.STDOUT,
@@ -520,8 +589,7 @@ def set_up(tmp_path):
             timeout=60,
         )
         assert result.returncode == status, result.stdout
-        calls = (tmp_path / "calls").read_text().splitlines() if status == 0 else []
-        return [json.loads(call) for call in calls], result.stdout
+        return [json.loads(call) for call in calls.read_text().splitlines()[before:]], result.stdout
 
     return set_up
 
@@ -534,17 +602,20 @@ def test_setup_creates_what_the_project_holds(set_up):
     calls, output = set_up(variables=GIVEN, **KEY)
     assert "the secret" not in output
     # The execution environment first: AWX rejects a second one of its name, before anything else is changed.
-    assert [name for name, _given in calls][:5] == [
+    assert [name for name, _given in calls][:6] == [
         "execution_environment",
         "credential_type",
-        "credential",
         "inventory",
         "project",
+        "host",
+        "credential",
     ]
     done = {name: given for name, given in calls if name != "job_template"}
     assert done["credential_type"] == {**CREDENTIAL_TYPE, "state": "exists"}
     assert done["credential"]["inputs"] == {"api_key": "the key", "api_secret": "the secret"}
     assert done["credential"]["update_secrets"] is False
+    assert (done["host"]["name"], done["host"]["variables"]) == ("localhost", LOCALHOST)
+    assert "workflow_job_template" not in done
     assert (done["project"]["scm_url"], done["project"]["scm_branch"]) == (GIVEN["awx_project_url"], "")
     # A project whose first update failed is updated again, or its playbooks are not found.
     assert done["project"]["update_project"] is True
@@ -559,7 +630,7 @@ def test_setup_creates_what_the_project_holds(set_up):
         assert template["survey_enabled"] == survey.exists()
         assert template["survey_spec"] == (yaml.safe_load(survey.read_text()) if survey.exists() else None)
         assert template["allow_simultaneous"] == (name == "report")
-        assert (template["credentials"], template["instance_groups"]) == (["7"], None)
+        assert (template["credentials"], template["instance_groups"]) == (["6"], None)
 
 
 @pytest.mark.extra
@@ -578,7 +649,7 @@ def test_setup_of_a_second_organization_has_names_of_its_own(set_up):
             assert given["name"].startswith("Second: ")
             assert (given["inventory"], given["project"], given["execution_environment"]) == ("Second",) * 3
             assert given["instance_groups"] == ["one at a time"]
-        elif module != "credential_type":
+        elif module not in ("credential_type", "host"):
             assert given["name"] == "Second"
     (image,) = [given for module, given in calls if module == "execution_environment"]
     assert image["credential"] == "Registry"
@@ -588,8 +659,70 @@ def test_setup_of_a_second_organization_has_names_of_its_own(set_up):
 @pytest.mark.extra
 def test_setup_says_where_awx_shows_why_a_project_failed(set_up):
     _calls, output = set_up(status=2, variables=GIVEN, FAILS="project", **KEY)
-    assert "AWX could not create or update the project ClickHouse Cloud: Project update failed" in output
-    assert "under Projects in AWX" in output
+    assert "AWX could not create or update the project ClickHouse Cloud. The output of its last job, under" in output
+    assert "awx.awx says: Project update failed" in output
+
+
+def test_first_check_of_setup_asks_for_nothing_that_is_not_there(set_up):
+    assert set_up("--check", variables=GIVEN, **KEY)[0] == []
+    set_up(variables=GIVEN, **KEY)
+    _calls, output = set_up("--check", variables={**GIVEN, "awx_approval": "yes"}, **KEY)
+    assert output.count("(item=") == 5
+
+
+def test_setup_with_a_name_of_another_organization_names_awx_name(set_up):
+    set_up(variables=GIVEN, **KEY)
+    calls, output = set_up(status=2, variables={**GIVEN, "awx_organization": "Other"}, **KEY)
+    assert calls == []
+    assert "If it belongs to another organization, set awx_name to another name." in output
+
+
+def test_workflow_applies_the_list_only_after_an_approval(set_up):
+    calls, _output = set_up(variables={**GIVEN, "awx_approval": "yes"}, **KEY)
+    (workflow,) = [given for name, given in calls if name == "workflow_job_template"]
+    assert workflow["allow_simultaneous"] is False
+    nodes = {node["identifier"]: node for node in workflow["workflow_nodes"]}
+    # A failed node that others follow does not fail a workflow.
+    assert {link for node in nodes.values() for link in node.get("related", {})} == {"success_nodes"}
+    after = {
+        name: [node["identifier"] for node in node.get("related", {}).get("success_nodes", ())]
+        for name, node in nodes.items()
+    }
+    assert after == {"plan": ["approval"], "approval": ["apply"], "apply": ["report"], "report": []}
+    assert [(node["unified_job_template"]["type"], node.get("job_type")) for node in nodes.values()] == [
+        ("job_template", "check"),
+        ("workflow_approval", None),
+        ("job_template", "run"),
+        ("job_template", None),
+    ]
+
+
+# What AWX does with a project at each update, in its project_update.yml.
+UPDATE = [
+    {"ansible.builtin.command": {"argv": ["find", ".", "-delete"], "chdir": "checkout"}},
+    {"ansible.builtin.git": {"repo": "{{ repository }}", "dest": "{{ playbook_dir }}/checkout"}},
+]
+
+
+@pytest.mark.extra
+def test_project_without_a_branch_leaves_the_one_that_was_named_before(set_up, tmp_path):
+    calls, _output = set_up(variables=GIVEN, **KEY)
+    (project,) = [given for name, given in calls if name == "project"]
+    git = ["git", "-C", tmp_path / "repository", "-c", "user.name=A", "-c", "user.email=a@example.com"]
+    for command in (
+        ["git", "init", "-q", "-b", "main", tmp_path / "repository"],
+        [*git, "commit", "-q", "--allow-empty", "-m", "main"],
+        [*git, "branch", "dev"],
+    ):
+        subprocess.run(command, check=True)
+    (tmp_path / "checkout").mkdir()
+    delete, clone = UPDATE
+    tasks = []
+    for branch in ("dev", project["scm_branch"] or "HEAD"):
+        tasks += [delete] if project["scm_delete_on_update"] else []
+        tasks += [{"ansible.builtin.git": {**clone["ansible.builtin.git"], "version": branch}}]
+    runs.play(tmp_path, tasks, repository=f"file://{tmp_path}/repository")
+    assert (tmp_path / "checkout/.git/HEAD").read_text() == "ref: refs/heads/main\n"
 
 
 @pytest.mark.parametrize(
@@ -607,6 +740,14 @@ def test_setup_rejects_what_it_cannot_use(set_up, variables, words):
 
 def test_setup_names_its_variables():
     setup = (PROJECT / "setup.yml").read_text()
-    internal = {"awx_credential", "awx_credential_type", "awx_credential_inputs"}
+    internal = {
+        "awx_created_type",
+        "awx_credential",
+        "awx_credential_inputs",
+        "awx_credential_type",
+        "awx_execution_environment",
+        "awx_inventory",
+        "awx_project",
+    }
     named = set(re.findall(r"^# (awx_\w+) ", setup, re.MULTILINE))
     assert named == set(re.findall(r"\bawx_\w+", setup)) - internal
