@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import jsonschema
@@ -22,6 +23,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = ROOT / "examples/awx"
+GUIDE = (ROOT / "docs/docsite/rst/guide_awx.rst").read_text()
 SURVEYS = sorted(PROJECT.glob("survey_*.yml"))
 # Inventories as AWX hands them to a job: what a script prints.
 HOSTS = {
@@ -251,6 +253,12 @@ def redacted(environment):
     # A credential type for the variables of Terraform would have a secret field for this one.
     hidden["CLICKHOUSE_TOKEN_SECRET"] = "*"
     return {name: hidden.get(name) or value for name, value in environment.items()}
+
+
+def block(language):
+    """The guide's code block in one language."""
+    (text,) = re.findall(rf"^[.][.] code-block:: {re.escape(language)}\n\n((?:(?: +.*)?\n)+)", GUIDE, re.MULTILINE)
+    return textwrap.dedent(text).strip()
 
 
 def rejects_answer(question, answer):
@@ -539,6 +547,22 @@ def test_limit_that_matches_nothing_fails_the_job(start, simulator):
     job = start("offboard.yml", "--limit db2.example.com", clickhouse_cloud_emails="alice@example.com")
     assert job.finish("failed") == {}
     assert "leaves us with no hosts to target" in job.stdout
+
+
+def test_playbook_of_the_guide_invites_a_colleague(start, simulator):
+    playbook = block("yaml+jinja")
+    assert "gather_facts: false" in playbook
+    job = start("colleague.yml", files={"colleague.yml": playbook}, email="alice@example.com")
+    job.finish()
+    assert [email["email"] for email in simulator.emails] == ["alice@example.com"]
+    assert re.search(r'"msg": \[\s+"alice@example.com"\s+\]', job.stdout)
+
+
+def test_notification_of_the_guide_sends_the_sentence_of_the_result():
+    body = ImmutableSandboxedEnvironment(undefined=StrictUndefined).from_string(block("jinja"))
+    result = {"clickhouse_cloud_result": {"msg": "1 invited: alice@example.com."}}
+    assert body.render(job={"artifacts": result}) == "1 invited: alice@example.com."
+    assert body.render(job={"artifacts": {}}) == ""
 
 
 @pytest.mark.extra

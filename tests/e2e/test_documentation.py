@@ -309,7 +309,7 @@ def test_every_option_and_attribute_of_the_module_is_documented(ansible_doc, mod
     assert all(option["description"] and option["type"] for option in doc["options"].values())
 
 
-# --- migration, simulator, AWX ----------------------------------------------------------------------------------------
+# --- migration, simulator ---------------------------------------------------------------------------------------------
 
 
 def test_task_of_the_migration_guide_does_what_the_uri_task_did(play, simulator, ansible_doc):
@@ -344,21 +344,3 @@ def test_commands_of_the_simulator_guide_print_what_it_shows(run, simulator):
         assert not printed.strip() or matches(printed, output), command
     control = {f"{method} {rule.rule}" for rule in simulator.app.url_map.iter_rules() for method in rule.methods}
     assert {row[0].strip("`") for row in table(page, "Call")} <= control
-
-
-def test_awx_guide_names_the_variables_of_the_playbooks():
-    rows = {row[0].strip("`"): " ".join(row[1:]) for row in table(GUIDES / "guide_awx.rst", "Playbook")}
-    named = {name: set(re.findall(r"``(clickhouse_cloud_\w+)``", cells)) for name, cells in rows.items()}
-    texts = {path.stem: path.read_text() for path in (ROOT / "playbooks").glob("*.yml")}
-    taken = {name: set(re.findall(r"^ +(clickhouse_cloud_\w+):$", text, re.MULTILINE)) for name, text in texts.items()}
-    everywhere = {"clickhouse_cloud_api_retry_timeout", "clickhouse_cloud_report"}
-    assert {name: variables - everywhere for name, variables in taken.items()} == named
-
-
-def test_execution_environment_is_as_ansible_builder_takes_it(run, tmp_path):
-    project = ROOT / "examples/awx"
-    definition = yaml.safe_load((project / "execution-environment.yml").read_text())
-    definition["dependencies"]["galaxy"] = yaml.safe_load((project / definition["dependencies"]["galaxy"]).read_text())
-    (tmp_path / "execution-environment.yml").write_text(yaml.safe_dump(definition))
-    run("ansible-builder create")
-    assert "clickhouse.cloud" in (tmp_path / "context/_build/requirements.yml").read_text()
