@@ -27,6 +27,7 @@ CONTENTS = {
     "meta",
     "playbooks",
     "plugins",
+    "roles",
 }
 
 

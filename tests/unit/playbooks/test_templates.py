@@ -19,7 +19,7 @@ from ansible.plugins.filter import core as filters
 from ansible_collections.clickhouse.cloud.plugins.filter.access_report import access_report
 
 ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).resolve().parents[3] / "playbooks/templates"),
+    loader=jinja2.FileSystemLoader(Path(__file__).resolve().parents[3] / "roles/access/templates"),
     trim_blocks=True,
     undefined=jinja2.StrictUndefined,
 )
@@ -53,10 +53,10 @@ PEOPLE = (
 def render(template, people=PEOPLE, changes=None, msg="", **variables):
     """Render a template as the playbook report does, compared with a list if there are changes."""
     return ENVIRONMENT.get_template(template).render(
-        __clickhouse_cloud_access={"memberships": people, "organization_id": ORGANIZATION},
-        __clickhouse_cloud_file={"dest": "/home/alice/team.yml"},
-        __clickhouse_cloud_plan={"skipped": True} if changes is None else {"changes": changes},
-        __clickhouse_cloud_report={**access_report(people, changes or [], now=NOW), "msg": msg},
+        __access_people={"memberships": people, "organization_id": ORGANIZATION},
+        __access_path="/home/alice/team.yml",
+        __access_plan={"skipped": True} if changes is None else {"changes": changes},
+        __access_report={**access_report(people, changes or [], now=NOW), "msg": msg},
         **variables,
     )
 
@@ -270,27 +270,27 @@ def test_sentence_names_each_change_and_counts_the_rest(changes, summary, check_
         "changes": [{"email": f"{name}@example.com", "action": action} for name, action in changes],
         "summary": summary,
     }
-    rendered = render("result.txt.j2", __clickhouse_cloud_result=result, ansible_check_mode=check_mode)
+    rendered = render("result.txt.j2", __access_result=result, ansible_check_mode=check_mode)
     assert rendered.strip() == sentence
 
 
 def test_sentence_names_people_who_have_joined():
     result = {"changes": [], "members": ["bob@example.com"], "summary": {"member": 1, "unchanged": 2}}
-    rendered = render("result.txt.j2", __clickhouse_cloud_result=result, ansible_check_mode=False)
+    rendered = render("result.txt.j2", __access_result=result, ansible_check_mode=False)
     assert rendered.strip() == "1 member: bob@example.com; 2 unchanged."
 
 
 def test_sentence_bounds_the_names():
     changes = [{"email": f"{number:02}@example.com", "action": "created"} for number in range(25)]
     result = {"changes": changes, "summary": {"created": 25}}
-    rendered = render("result.txt.j2", __clickhouse_cloud_result=result, ansible_check_mode=False)
+    rendered = render("result.txt.j2", __access_result=result, ansible_check_mode=False)
     assert rendered.strip().endswith("19@example.com and 5 more.")
 
 
 def test_people_without_an_invitation_are_told_apart():
     result = {"changes": [{"email": "dave@example.com", "action": "deleted"}]}
     people = [*PEOPLE[:2], person("dave@example.com", "absent"), person("typo@example.com", "absent")]
-    assert render("not_found.txt.j2", people, __clickhouse_cloud_result=result).splitlines() == [
+    assert render("not_found.txt.j2", people, __access_result=result).splitlines() == [
         "alice@example.com has joined and keeps access; the playbook clickhouse.cloud.offboard takes it away.",
         "typo@example.com is neither invited nor a member; if that is unexpected, check the address.",
     ]
