@@ -7,16 +7,10 @@ Stands in for the script of that name that ansible-test would download, and take
 
 from __future__ import annotations
 
-import ensurepip
 import subprocess
 import sys
-import sysconfig
-from pathlib import Path
 
-# Distributions may keep the wheels elsewhere.
-folders = [sysconfig.get_config_var("WHEEL_PKG_DIR"), Path(ensurepip.__file__).parent / "_bundled"]
-wheel = next(wheel for folder in folders if folder for wheel in Path(folder).glob("pip-*.whl"))
 # Options of the downloaded script that pip does not know.
 arguments = [argument for argument in sys.argv[1:] if argument not in {"--no-setuptools", "--no-wheel"}]
-# A wheel of pip can run by itself.
-sys.exit(subprocess.call([sys.executable, f"{wheel}/pip", "install", *arguments]))
+subprocess.run([sys.executable, "-m", "ensurepip"], check=True)
+sys.exit(subprocess.call([sys.executable, "-m", "pip", "install", *arguments]))
