@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import random
 import re
 import signal
 import time
 import traceback
+import zlib
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
-from ._errors import TRANSIENT_STATUSES, ApiError, Call, DeadlinePassed, failed_response, no_response
+from ._errors import ApiError, Call, DeadlinePassed, failed_response, no_response, printable
 
 REQUESTS_IMPORT_ERROR: str | None = None
 try:
@@ -32,13 +34,18 @@ except ImportError:
     REQUESTS_IMPORT_ERROR = traceback.format_exc()
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 OLDEST_REQUESTS = (2, 28)
-USER_AGENT = "ansible-collection-clickhouse.cloud"
+HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip",
+    "User-Agent": "ansible-collection-clickhouse.cloud",
+}
 
-# An organization with 20,000 invitations answers with less than 10 MB.
+# In bytes, unpacked. An organization with 20,000 invitations answers with less than 10 MB.
 LONGEST_RESPONSE = 64 * 1024 * 1024
+CHUNK = 64 * 1024
 
 # Seconds.
 FIRST_BACKOFF = 0.5
@@ -46,7 +53,7 @@ LONGEST_BACKOFF = 10.0
 FIRST_CONTACT_TIMEOUT = 10.0
 LONGEST_REQUESTED_WAIT = 24 * 3600.0
 
-# An environment variable may hold bytes that are not UTF-8: the API is to reject them.
+# An environment variable may contain bytes that are not UTF-8: the API is to reject them.
 ANY_TEXT = "surrogatepass"
 
 
@@ -98,7 +105,6 @@ class Client:
         self.waited = 0.0
         self.throttled = 0.0
         self.clock_offset: timedelta | None = None
-        self._api_time: datetime | None = None
         self._has_responded = False
         self._reuses_connections = True
         self._session = requests.Session()
@@ -106,7 +112,7 @@ class Client:
         self._session.auth = requests.auth.HTTPBasicAuth(
             settings.api_key.encode(errors=ANY_TEXT), settings.api_secret.encode(errors=ANY_TEXT)
         )
-        self._session.headers.update({"Accept": "application/json", "User-Agent": USER_AGENT})
+        self._session.headers.update(HEADERS)
         # Plain http goes to this host only. Through a proxy, the key would be readable on the way.
         self._session.trust_env = settings.api_url.startswith("https:")
 
@@ -120,22 +126,24 @@ class Client:
         """
         call = Call(purpose, method, path)
         started = self.clock.monotonic()
-        tries = 0
-        ambiguous = False
+        tries, ambiguous = 0, False
         while True:
             tries += 1
             try:
                 return self._send(call, body)
             except ApiError as failure:
                 error = replace(failure, earlier_try_ambiguous=ambiguous)
-            ambiguous = ambiguous or error.ambiguous
+            ambiguous |= error.ambiguous
             if not error.transient or (method == "POST" and error.ambiguous):
                 raise error
+            # A wrong address looks like an API that is down, until the API has responded once.
+            lost = error.unreachable and not self._has_responded
+            limit = min(self.settings.retry_timeout, FIRST_CONTACT_TIMEOUT if lost else math.inf)
             wait = error.wait or backoff(tries)
             spent = self.clock.monotonic() - started
-            limit, reason = self._patience(error)
             if spent + wait > limit:
-                raise error.noting(f"tried {'once' if tries == 1 else f'{tries} times in {spent:.0f} s'}, {reason}")
+                attempts = "one attempt" if tries == 1 else f"{tries} attempts in {spent:.0f} s"
+                raise error.noting(f"gave up after {attempts} ({'no response yet' if lost else 'api_retry_timeout'})")
             self.sleep(wait)
             self.throttled += wait if error.status == 429 else 0.0
             self.retries += 1
@@ -148,24 +156,15 @@ class Client:
         self.waited += seconds
 
     def now(self) -> datetime:
-        """The time by the API's clock, as of its last response with a date; by this host's clock before.
+        """The time by the API's clock or by this host's, whichever is earlier: either of them may be wrong.
 
-        Expiry is compared to this time: a wrong clock of this host would make live invitations look expired.
+        Expiry is compared to this time. So an invitation has expired if it has by both clocks.
         """
-        return self._api_time or self._host_time()
+        return self._host_time() + min(self.clock_offset or timedelta(0), timedelta(0))
 
     def as_result(self) -> dict[str, Any]:
         """The ``api`` of a result."""
         return {"requests": self.requests, "retries": self.retries, "waited": round(self.waited, 3)}
-
-    def _patience(self, error: ApiError) -> tuple[float, str]:
-        """How many seconds to retry after this error, and in words why not longer.
-
-        A wrong address looks like an API that is down, until the API has responded once.
-        """
-        if error.unreachable and not self._has_responded and self.settings.retry_timeout > FIRST_CONTACT_TIMEOUT:
-            return FIRST_CONTACT_TIMEOUT, "without any response"
-        return self.settings.retry_timeout, "api_retry_timeout allows no more"
 
     def _host_time(self) -> datetime:
         return datetime.fromtimestamp(self.clock.time(), timezone.utc)
@@ -179,44 +178,42 @@ class Client:
         envelope = parsed if isinstance(parsed, dict) else {}
         if date and envelope:
             # The date of a gateway's own page is not the API's.
-            self._api_time = date
             self.clock_offset = date - self._host_time()
-        complete = "requestId" in envelope if call.method == "DELETE" else "result" in envelope
+        complete = "result" in envelope
+        if call.method == "DELETE":
+            complete = complete or "requestId" in envelope or envelope.get("status") == status
         if not 200 <= status < 300 or not complete or envelope.get("error"):
             wait = requested_wait(status, response.headers, date or self.now())
-            raise failed_response(call, response, envelope, wait, _key_advice(self.settings))
+            origin = f"from {self.settings.key_origin}, and its secret, from {self.settings.secret_origin}"
+            raise failed_response(call, response, envelope, wait, f"check the key, {origin}")
         result = envelope.get("result")
-        field = field_of_more_pages(envelope) if isinstance(result, list) else None
-        if field:
-            raise _partial_list(call, field, status)
+        sign = sign_of_more_pages(result, envelope, response) if isinstance(result, list) else None
+        if sign:
+            what = f"the response is only a part of the list, says {sign}, and this release reads no further pages"
+            sentence = f"Could not {call.purpose}: {what}; upgrade the collection, or report this"
+            raise ApiError(sentence, f"partial list, says {sign}", call.method, call.path, status)
         return result
 
-    def _exchange(self, call: Call, body: Mapping[str, Any] | None) -> tuple[requests.Response, bytes]:
+    def _exchange(self, call: Call, body: Mapping[str, Any] | None) -> tuple[requests.Response, bytearray]:
         """Send one request, and wait for the whole response.
 
         Some middleboxes silently drop what is sent on a reused connection. A request that got no response on one would
         meet the same again, so from then on each request has a connection of its own.
         """
         settings = self.settings
+        options: dict[str, Any] = {"timeout": settings.timeout, "verify": settings.verify, "allow_redirects": False}
+        url = settings.api_url + call.path
         self.requests += 1
         if not self._reuses_connections:
             self._session.close()
         try:
             with (
                 _deadline(settings.timeout),
-                self._session.request(
-                    call.method,
-                    settings.api_url + call.path,
-                    json=body,
-                    timeout=settings.timeout,
-                    verify=settings.verify,
-                    allow_redirects=False,
-                    stream=True,
-                ) as response,
+                self._session.request(call.method, url, json=body, stream=True, **options) as response,
             ):
                 content = _read(response)
         # requests raises TypeError for some addresses of proxies.
-        except (DeadlinePassed, OSError, TypeError, ValueError, urllib3.exceptions.HTTPError) as error:
+        except (DeadlinePassed, OSError, TypeError, ValueError, zlib.error, urllib3.exceptions.HTTPError) as error:
             self._reuses_connections = False
             ca_path = settings.verify if isinstance(settings.verify, str) else None
             raise no_response(call, error, urlsplit(settings.api_url).netloc, settings.timeout, ca_path) from error
@@ -241,62 +238,52 @@ def requested_wait(status: int, headers: Mapping[str, str], now: datetime) -> fl
     ``X-RateLimit-Reset`` is what ClickHouse Cloud documents for status 429. ``Retry-After``, a number or a date, is
     HTTP's own (RFC 9110, 10.2.3).
     """
-    if status not in TRANSIENT_STATUSES:
-        return None
     names = ("X-RateLimit-Reset", "Retry-After") if status == 429 else ("Retry-After",)
     waits = (_seconds_until(headers.get(name, ""), now) for name in names)
-    return max((wait for wait in waits if wait), default=None)
+    return max((wait for wait in waits if 0 < wait <= LONGEST_REQUESTED_WAIT), default=None)
 
 
-def _seconds_until(value: str, now: datetime) -> float | None:
-    """Read a number of seconds, an HTTP date, or an epoch in (milli)seconds. None if it is absurd or past."""
+def _seconds_until(value: str, now: datetime) -> float:
+    """Read a number of seconds, or an HTTP date. 0 if it is neither."""
     try:
-        count = float(value)
-        candidates = [count, count - now.timestamp(), count / 1000 - now.timestamp()]
+        return float(value)
     except ValueError:
         date = http_date(value)
-        candidates = [(date - now).total_seconds()] if date else []
-    return next((seconds for seconds in candidates if 0 < seconds <= LONGEST_REQUESTED_WAIT), None)
+        return (date - now).total_seconds() if date else 0
 
 
-def field_of_more_pages(envelope: Mapping[str, Any]) -> str | None:
-    """The field by which the envelope of a list reports that the list goes on, None if there is none.
+# Fields by which APIs report that a list goes on: if true, if above the number of records, and if above 1.
+_MORE = re.compile(r"(has_?)?(more|next).*|cursor|(is_?)?(truncated|partial|incomplete).*|continu.*", re.IGNORECASE)
+_COUNT = re.compile(r"total_?(count|items|results|records|elements|size)?|(item|result|record)?_?count", re.IGNORECASE)
+_PAGES = re.compile(r".*pages|page_?count|last_?page", re.IGNORECASE)
 
-    The API has no paging. If it ever gets one, a page must not be taken for the whole. Examples of such fields:
-    ``"nextPageToken": "abc"``, ``"pagination": {"hasMore": true}``, ``"totalCount": 120`` around 100 records.
+
+def sign_of_more_pages(
+    records: Sequence[object], envelope: Mapping[str, Any], response: requests.Response
+) -> str | None:
+    """What reports that a list goes on: a field of its envelope, or the header ``Link``. None if nothing does.
+
+    The API has no paging. If it ever gets one, a page must not be taken for the whole.
     """
-    count = len(envelope["result"])
-    todo = [{name: value for name, value in envelope.items() if name != "result"}]
+    if any("next" in rel.lower().split() for rel in response.links):
+        return "the header Link"
+    todo = [{name: value for name, value in envelope.items() if value is not records}]
     while todo:
         for name, value in todo.pop().items():
             if isinstance(value, dict):
                 todo.append(value)
-            total = value if isinstance(value, int) else 0
-            more_records = total > count and re.fullmatch(r"total_?(count|items|results)?", name, re.IGNORECASE)
-            more_pages = total > 1 and re.fullmatch(r"total_?pages", name, re.IGNORECASE)
-            goes_on = value and re.fullmatch(r"next.*|cursor|has_?(more|next.*)", name, re.IGNORECASE)
-            if more_records or more_pages or goes_on:
-                return str(name)
+            most = len(records) if _COUNT.fullmatch(name) else 1 if _PAGES.fullmatch(name) else math.inf
+            if (value and _MORE.fullmatch(name)) or (isinstance(value, (int, float)) and value > most):
+                return printable(name)
     return None
 
 
 def http_date(value: str | None) -> datetime | None:
     """Parse a date as HTTP writes it, such as ``Mon, 23 Nov 2026 12:00:00 GMT``; None if it is none."""
-    try:
+    with contextlib.suppress(TypeError, ValueError, IndexError, OverflowError):
         date = parsedate_to_datetime(value or "")
-    except (TypeError, ValueError, IndexError, OverflowError):
-        return None
-    return date if date.tzinfo else date.replace(tzinfo=timezone.utc)
-
-
-def _key_advice(settings: Settings) -> str:
-    return f"check the key, from {settings.key_origin}, and its secret, from {settings.secret_origin}"
-
-
-def _partial_list(call: Call, field: str, status: int) -> ApiError:
-    what = f"the response is only a part of the list, says {field}, and this release reads no further pages"
-    sentence = f"Could not {call.purpose}: {what}; upgrade the collection, or report this"
-    return ApiError(sentence, f"partial list, says {field}", call.method, call.path, status)
+        return date if date.tzinfo else date.replace(tzinfo=timezone.utc)
+    return None
 
 
 def _interrupt(*_signal: object) -> None:
@@ -316,38 +303,43 @@ def _deadline(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _read(response: requests.Response) -> bytes:
-    """Read the whole body, but no more than LONGEST_RESPONSE."""
+def _read(response: requests.Response) -> bytearray:
+    """Read the whole body, but no more than LONGEST_RESPONSE, also of what a small body unpacks to.
+
+    A body in another encoding than the one that was asked for stays packed, so it is none of the API's.
+    """
+    gzip = response.headers.get("Content-Encoding", "").lower() == "gzip"
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS + 16) if gzip else None
     content = bytearray()
-    for chunk in response.iter_content(64 * 1024):
-        content += chunk
-        if len(content) > LONGEST_RESPONSE:
-            longest = f"{LONGEST_RESPONSE // 1024 // 1024} MiB"
-            raise requests.exceptions.ContentDecodingError(f"the response is longer than {longest}")
-    body = bytes(content)
-    if _is_truncated(response, body):
+    # Older releases of urllib3 take a body that is shorter than its Content-Length for whole.
+    response.raw.enforce_content_length = True
+    for chunk in response.raw.stream(CHUNK, decode_content=False):
+        packed = chunk
+        while packed:
+            content += unpacker.decompress(packed, CHUNK) if unpacker else packed
+            packed = unpacker.unconsumed_tail if unpacker else b""
+            if len(content) > LONGEST_RESPONSE:
+                longest = f"{LONGEST_RESPONSE // 1024 // 1024} MiB"
+                raise requests.exceptions.ContentDecodingError(f"the response is longer than {longest}")
+    content += unpacker.flush() if unpacker else b""
+    if (unpacker and not unpacker.eof) or _is_truncated(response, content):
         raise requests.exceptions.ConnectionError("the response was cut off")
-    return body
+    return content
 
 
-def _is_truncated(response: requests.Response, body: bytes) -> bool:
-    """Whether the connection ended before the body did, in the cases that urllib3 does not report.
+def _is_truncated(response: requests.Response, body: bytearray) -> bool:
+    """Whether the connection ended before the body did, in the cases that urllib3 cannot see.
 
-    - Older releases of it take a body that is shorter than its ``Content-Length`` for whole.
     - A connection that ended within the headers leaves none: a 200 without a length and with an empty body.
     - The body of a 200 without a length ends with the connection, if need be in ``{"result": [{"id": "5f``.
     """
-    length = response.headers.get("Content-Length", "")
-    if length.isdecimal():
-        return response.raw.tell() < int(length)
-    if response.status_code != 200 or "Transfer-Encoding" in response.headers:
+    if response.status_code != 200 or {"content-length", "transfer-encoding"} & {*map(str.lower, response.headers)}:
         return False
-    return body[:1] in (b"", b"{") and _parse(body) is None
+    return (not body or body.startswith(b"{")) and _parse(body) is None
 
 
-def _parse(body: bytes) -> object:
-    """The JSON in a body, None if it holds none."""
-    try:
+def _parse(body: bytearray) -> object:
+    """The JSON in a body, None if it contains none."""
+    with contextlib.suppress(ValueError, RecursionError):
         return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
+    return None

@@ -4,16 +4,20 @@
 
 """The error of a call and its words. This module util is private to the collection.
 
-Two tables hold the words: ``FAULTS`` for requests that got no response, ``STATUSES`` for responses that report a
+Two tables contain the words: ``FAULTS`` for requests that got no response, ``STATUSES`` for responses that report a
 failure.
 """
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
+import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote
+from urllib.request import getproxies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,8 +38,9 @@ class ApiError(Exception):
 
     - ``sentence``: without its final full stop. ``reason``: the API's own words, or the fault's.
     - ``method``, ``path``: of the call. ``status``: of the response, None if there was none.
-    - ``request_id``: the API's name for the request, None if the response is not in the API's envelope.
+    - ``request_id``: the API's name for the request, None if the response does not have it.
     - ``ambiguous``: the call may have taken effect. ``transient``: worth retrying.
+    - ``from_api``: the response came from ClickHouse Cloud itself, not from a gateway in front of it.
     - ``wait``: the seconds to wait that the response asks for, None if it does not.
     - ``earlier_try_ambiguous``: an earlier try of the same call was ambiguous, so that one may have taken effect. For
       example, a DELETE that is answered by 404 after a timeout may have deleted the invitation itself.
@@ -49,6 +54,7 @@ class ApiError(Exception):
     request_id: str | None = None
     ambiguous: bool = False
     transient: bool = False
+    from_api: bool = True
     wait: float | None = None
     earlier_try_ambiguous: bool = False
 
@@ -60,15 +66,10 @@ class ApiError(Exception):
         return replace(self, sentence="; ".join(filter(None, (self.sentence, *clauses))))
 
     @property
-    def from_api(self) -> bool:
-        """The response came from ClickHouse Cloud: only its envelope has a request ID. A gateway's has none."""
-        return self.request_id is not None
-
-    @property
     def rejected(self) -> bool:
-        """This one request was understood and rejected; requests for other people may well succeed."""
+        """The API itself said no to this one request; requests for other people may well succeed."""
         client_error = self.status is not None and 400 <= self.status < 500
-        return client_error and not self.transient and self.status not in (401, 403, 407)
+        return self.from_api and client_error and not self.transient and self.status not in (401, 403, 407)
 
     @property
     def unreachable(self) -> bool:
@@ -98,12 +99,13 @@ def no_response(call: Call, error: BaseException, host: str, timeout: float, ca_
     ``timeout`` is the longest wait in seconds, ``ca_path`` the CA bundle or directory to trust, if one was given.
     """
     causes = list(_causes(error))
-    reason = printable(str(causes[-1])) or type(causes[-1]).__name__
-    fault = next(fault for fault in FAULTS if fault.explains(causes, reason))
-    what, advice = (
-        text.format(host=host, timeout=number(timeout), reason=reason, trust=_trust_advice(ca_path))
-        for text in (fault.what, fault.advice)
+    reason = mask_proxies(printable(str(causes[-1])) or type(causes[-1]).__name__)
+    fault = next(
+        fault for fault in FAULTS if fault.says in reason and any(isinstance(cause, fault.kinds) for cause in causes)
     )
+    issuer = f"no CA in ca_path ({ca_path}) issued it" if ca_path else "no CA that this host trusts issued it"
+    words = {"host": host, "timeout": number(timeout), "reason": reason, "issuer": issuer}
+    what, advice = fault.what.format(**words), fault.advice.format(**words)
     return ApiError(
         f"Could not {call.purpose}: {what}; {advice}",
         method=call.method,
@@ -111,6 +113,7 @@ def no_response(call: Call, error: BaseException, host: str, timeout: float, ca_
         reason=reason,
         ambiguous=not (any(isinstance(cause, NEVER_SENT) for cause in causes) or reason.startswith(NO_TUNNEL)),
         transient=fault.transient,
+        from_api=False,
     )
 
 
@@ -122,14 +125,17 @@ def failed_response(
     ``envelope`` is the API's, empty if the body is something else; ``wait`` the seconds to wait that the response asks
     for; ``key_advice`` tells where key and secret came from.
     """
-    status = response.status_code
-    reason = printable(envelope.get("error")) or printable(response.reason) or "no reason given"
+    status, words = response.status_code, printable(envelope.get("error"))
+    reason = words or printable(response.reason) or "no reason given"
     request_id = printable(envelope.get("requestId"))
-    what, advice = _meaning(status, call.method, from_api=request_id is not None)
+    # Some of the API's errors have no request ID.
+    from_api = request_id is not None or (words is not None and envelope.get("status") == status)
+    what, advice = _meaning(status, call.method, from_api)
+    advice = advice.format(key=key_advice, permission=_permission(call))
     asked = f", wait {number(wait)} s" if wait else ""
     seen = ", ".join(str(part) for part in (status, reason, request_id and f"request ID {request_id}") if part)
     return ApiError(
-        f"Could not {call.purpose}: {what}{asked} ({seen}); {advice.format(key=key_advice)}",
+        f"Could not {call.purpose}: {what}{asked} ({seen}); {advice}",
         method=call.method,
         path=call.path,
         reason=reason,
@@ -138,6 +144,7 @@ def failed_response(
         # A gateway answers 408 for a request that it may have passed on.
         ambiguous=status == 408 or not 400 <= status < 500,
         transient=status in TRANSIENT_STATUSES,
+        from_api=from_api,
         wait=wait,
     )
 
@@ -159,64 +166,59 @@ def number(value: float) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".")
 
 
-class Meaning(NamedTuple):
-    """What a status means, and what to do about it."""
-
-    what: str
-    advice: str
+def mask_proxies(text: str) -> str:
+    """Mask the passwords of proxies. Libraries that take ``#`` for the address's end quote only what is before it."""
+    for proxy in getproxies().values():
+        password = proxy.rpartition("@")[0].split("//", 1)[-1].partition(":")[2]
+        for part in filter(None, (password, unquote(password), re.split("[/?#]", password)[0])):
+            text = text.replace(part, "********")
+    return text
 
 
 _CHECK_ADDRESS = "check api_url and any proxy on the way"
-_UNAVAILABLE = Meaning("ClickHouse Cloud or a gateway in front of it returned an error", "run again later")
-_ON_THE_WAY = "something on the way rejected the request, not ClickHouse Cloud"
 
+# What a status, or a class of them, means, and what to do about it.
 STATUSES = {
-    401: Meaning("ClickHouse Cloud rejected the API key", "{key}"),
-    403: Meaning(
-        "the API key lacks a permission", "give it control-plane:organization:manage, or use a key that has it"
+    401: ("ClickHouse Cloud rejected the API key", "{key}"),
+    403: ("ClickHouse Cloud denied the request", "it takes the permission {permission}: check that the API key has it"),
+    404: (
+        "ClickHouse Cloud found no such organization",
+        "check organization_id, its key and api_url",
     ),
-    404: Meaning(
-        "ClickHouse Cloud found no such organization", "check organization_id, that the key belongs to it, and api_url"
-    ),
-    408: _UNAVAILABLE,
-    425: _UNAVAILABLE,
-    429: Meaning(
-        "ClickHouse Cloud's rate limit for the API key is reached",
-        "run again later, run fewer jobs at a time on this key, or raise api_retry_timeout",
-    ),
+    429: ("the API key's rate limit is reached", "run fewer jobs at a time on this key, or raise api_retry_timeout"),
+    2: ("the response is not one of ClickHouse Cloud's", _CHECK_ADDRESS),
+    3: ("the response is a redirect, which is not followed", "check api_url"),
+    4: ("ClickHouse Cloud rejected the request", "correct what it names and run again"),
+    5: ("ClickHouse Cloud or a gateway in front of it returned an error", "run again later"),
 }
 
-# Their bodies are not the API's envelope.
-GATEWAY_STATUSES = {
-    401: Meaning(_ON_THE_WAY, "check any proxy, firewall or IP access list and, if there is none, {key}"),
-    403: Meaning(_ON_THE_WAY, "check any proxy, web application firewall (WAF) or IP access list, and api_url"),
-    407: Meaning(_ON_THE_WAY, "check the proxy variables where the module runs, and api_url"),
-}
-
-STATUS_CLASSES = {
-    2: Meaning("the response is not one of ClickHouse Cloud's", _CHECK_ADDRESS),
-    3: Meaning("the response is a redirect, which is not followed", "check api_url"),
-    4: Meaning("ClickHouse Cloud rejected the request", "correct what it names and run again"),
-    5: _UNAVAILABLE,
-}
-
-_UNKNOWN_STATUS = Meaning("the response has an unknown status", _CHECK_ADDRESS)
+# Which permission a GET takes, by the collection in its path. All other calls take manage.
+PERMISSIONS = {"": "view", "invitations": "view", "members": "view", "keys": "view-api-keys"}
 
 
-def _meaning(status: int, method: str, *, from_api: bool) -> Meaning:
-    if not from_api and status in GATEWAY_STATUSES:
-        return GATEWAY_STATUSES[status]
-    if not from_api and 400 <= status < 500 and status not in (404, *TRANSIENT_STATUSES):
-        return Meaning(_ON_THE_WAY, _CHECK_ADDRESS)
+def _meaning(status: int, method: str, from_api: bool) -> tuple[str, str]:
+    if status in TRANSIENT_STATUSES:
+        return STATUSES.get(status, STATUSES[5])
+    if not from_api and status // 100 == 4:
+        advice = "check api_url and any proxy, firewall or IP access list on the way"
+        what = "a proxy or firewall rejected the request, not ClickHouse Cloud"
+        return what, f"{advice}; if there is none, {{key}}" if status == 401 else advice
     # Before any write, the organization was found: a 404 is then about something else.
     known = None if status == 404 and method != "GET" else STATUSES.get(status)
-    return known or STATUS_CLASSES.get(status // 100, _UNKNOWN_STATUS)
+    return known or STATUSES.get(status // 100) or ("the response has an unknown status", _CHECK_ADDRESS)
+
+
+def _permission(call: Call) -> str:
+    # As in /v1/organizations/ID/members.
+    collection = "".join(call.path.split("/")[4:5])
+    name = PERMISSIONS.get(collection, "manage") if call.method == "GET" else "manage"
+    return f"control-plane:organization:{name}"
 
 
 class Fault(NamedTuple):
     """Why no response came. It explains exceptions of these ``kinds`` whose reason contains ``says``.
 
-    ``what`` happened and ``advice`` take ``{host}``, ``{timeout}``, ``{reason}`` and ``{trust}``.
+    ``what`` happened and ``advice`` take ``{host}``, ``{timeout}``, ``{reason}`` and ``{issuer}``.
     """
 
     kinds: tuple[type[BaseException], ...]
@@ -224,10 +226,6 @@ class Fault(NamedTuple):
     advice: str
     transient: bool = True
     says: str = ""
-
-    def explains(self, causes: list[BaseException], reason: str) -> bool:
-        """Whether this is the kind of fault that these exceptions are about."""
-        return self.says in reason and any(isinstance(cause, self.kinds) for cause in causes)
 
 
 NO_TUNNEL = "Tunnel connection failed"
@@ -241,66 +239,40 @@ except ImportError:
     NEVER_SENT: tuple[type[BaseException], ...] = ()
     FAULTS: tuple[Fault, ...] = ()
 else:
-    _UNUSABLE_ADDRESS = (
-        failures.InvalidURL,
-        failures.InvalidProxyURL,
-        failures.InvalidSchema,
-        LocationParseError,
-    )
+    _UNUSABLE_ADDRESS = (failures.InvalidURL, failures.InvalidProxyURL, failures.InvalidSchema, LocationParseError)
+    _UNREADABLE = (failures.ContentDecodingError, failures.InvalidHeader, zlib.error)
     _UNTRUSTED = (ssl.SSLCertVerificationError, CertificateError)
+    _NO_CONNECTION = (failures.ConnectTimeout, NewConnectionError, ConnectionRefusedError, socket.gaierror)
     _CHECK_TRUST = "check api_url, ca_path and the variable REQUESTS_CA_BUNDLE where the module runs"
+    _CHECK_CA = (
+        "{issuer}: name the CA bundle that did in ca_path (a directory needs `openssl rehash`) or, where that risk is"
+        " understood, set validate_certs to false"
+    )
+    _CHECK_DNS = "check api_url and DNS on the host that runs the module"
+    _CHECK_PROXY = "check the proxy variables where the module runs"
+    _LATE = "no complete response from {host} within {timeout} s"
     _BROKEN = "the connection to {host} broke ({reason})"
     _PROXY = "the proxy did not let the request through ({reason})"
-    _CHECK_PROXY = "check the proxy variables where the module runs"
 
     # Exceptions that come before a request is sent: with any of them, a call is not ambiguous.
-    NEVER_SENT = (
-        *_UNTRUSTED,
-        *_UNUSABLE_ADDRESS,
-        failures.ConnectTimeout,
-        NewConnectionError,
-        ConnectionRefusedError,
-        socket.gaierror,
-    )
+    NEVER_SENT = (*_UNTRUSTED, *_UNUSABLE_ADDRESS, *_NO_CONNECTION)
 
     # The first that explains an exception counts.
     FAULTS = (
         Fault(_UNTRUSTED, "the certificate of {host} is for another host ({reason})", "check api_url", False, "match"),
-        Fault(_UNTRUSTED, "the certificate of {host} is not trusted ({reason})", "{trust}", False),
-        Fault(
-            (failures.Timeout, DeadlinePassed),
-            "no complete response from {host} within {timeout} s",
-            "raise api_timeout or run again later",
-        ),
+        Fault(_UNTRUSTED, "the certificate of {host} is not trusted ({reason})", _CHECK_CA, False),
+        Fault((failures.Timeout, DeadlinePassed), _LATE, "raise api_timeout or run again later"),
         Fault((failures.ProxyError,), _PROXY, _CHECK_PROXY, False, f"{NO_TUNNEL}: 4"),
         Fault((failures.ProxyError,), _PROXY, _CHECK_PROXY),
-        Fault(
-            (socket.gaierror,),
-            "cannot resolve {host} ({reason})",
-            "check api_url and the name service where the module runs",
-        ),
+        Fault((socket.gaierror,), "cannot resolve {host} ({reason})", _CHECK_DNS),
         Fault((ConnectionRefusedError,), "{host} refused the connection", _CHECK_ADDRESS),
         Fault(_UNUSABLE_ADDRESS, "the address cannot be used ({reason})", _CHECK_ADDRESS, False),
-        Fault(
-            (failures.ContentDecodingError, failures.InvalidHeader),
-            "the response cannot be read ({reason})",
-            _CHECK_ADDRESS,
-            False,
-        ),
+        Fault(_UNREADABLE, "the response cannot be read ({reason})", _CHECK_ADDRESS, False),
         Fault((NewConnectionError,), "no connection to {host} ({reason})", "check the network where the module runs"),
         Fault((ssl.SSLEOFError, ssl.SSLZeroReturnError), _BROKEN, "run again later"),
         Fault((ssl.SSLError,), "no secure connection to {host} ({reason})", _CHECK_TRUST, False),
         Fault((failures.RequestException, HTTPError), _BROKEN, "run again later"),
         Fault((BaseException,), "the request could not be made ({reason})", _CHECK_TRUST, False),
-    )
-
-
-def _trust_advice(ca_path: str | None) -> str:
-    if ca_path is None:
-        return "name the CA bundle to trust in ca_path or, where that risk is understood, set validate_certs to false"
-    return (
-        f"nothing in ca_path, {ca_path}, vouches for it: name the bundle of the CA that issued it; a directory needs"
-        " `openssl rehash`"
     )
 
 

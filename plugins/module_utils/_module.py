@@ -13,14 +13,12 @@ import base64
 import gc
 import json
 import os
-import re
 import sys
 import time
 import traceback
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
-from urllib.request import getproxies
 
 from ansible.module_utils.basic import AnsibleModule, _load_params, missing_required_lib
 from ansible.module_utils.common.parameters import remove_values
@@ -57,6 +55,14 @@ ROLE_OPTIONS: dict[str, dict[str, Any]] = {
     "roles": {"type": "list", "elements": "str"},
 }
 
+# An entry of a roster. Its role has no choices, since empty text is none.
+ENTRY_OPTIONS: dict[str, dict[str, Any]] = {
+    "email": {"type": "str", "required": True},
+    "role": {"type": "str"},
+    "roles": {"type": "list", "elements": "str"},
+    "comment": {"type": "str"},
+}
+
 WRITING_OPTIONS: dict[str, dict[str, Any]] = {
     "renew_before": {"type": "str", "default": "0s"},
     "resend": {"type": "bool", "default": False},
@@ -74,9 +80,6 @@ ROSTER_OPTIONS: dict[str, dict[str, Any]] = {
 LONG_WAIT = 10.0
 LARGEST_CLOCK_OFFSET = timedelta(minutes=5)
 
-# Masking shorter ones would redact parts of ordinary words in every result.
-SHORTEST_MASKED_PASSWORD = 4
-
 
 def create_module(options: Mapping[str, Any], selects: Sequence[str] = (), **constraints: object) -> AnsibleModule:
     """Create the module, with the options that every module has.
@@ -84,12 +87,23 @@ def create_module(options: Mapping[str, Any], selects: Sequence[str] = (), **con
     ``selects`` are its options that select people: a null for one of them ends the module.
     """
     module = AnsibleModule(argument_spec={**COMMON_OPTIONS, **options}, supports_check_mode=True, **constraints)
+    # In module.params, an option that was left out is null, too.
+    given = _load_params()
     try:
-        # In module.params, an option that was left out is null, too.
-        _options.reject_nulls(_load_params(), selects)
+        _options.reject_nulls(given, selects)
     except _options.OptionError as error:
         module.fail_json(**_failure(str(error)))
+    for option in selects:
+        _unset_empty_roles(module.params.get(option), given.get(option))
     return module
+
+
+def _unset_empty_roles(entries: object, given: object) -> None:
+    """Ansible makes ``[""]`` of empty text, which is not given. Who writes ``[""]`` left a variable unfilled."""
+    if isinstance(entries, list) and isinstance(given, list):
+        for entry, raw in zip(entries, given):
+            if isinstance(raw, dict) and raw.get("roles") == "":
+                entry["roles"] = None
 
 
 def run(module: AnsibleModule, task: Callable[[AnsibleModule, _api.CloudApi], dict[str, Any]]) -> None:
@@ -108,7 +122,7 @@ def run(module: AnsibleModule, task: Callable[[AnsibleModule, _api.CloudApi], di
     except Exception as error:  # noqa: BLE001  # pylint: disable=broad-except
         kind = type(error).__name__
         msg = f"Unexpected {kind}: this is a bug in the collection. Please report it, and how to reproduce it."
-        result = _failure(msg, kind, exception=traceback.format_exc())
+        result = _failure(msg, kind, exception=_errors.mask_proxies(traceback.format_exc()))
     for warning in result.pop("warnings", ()):
         _warn(module, warning)
     if client:
@@ -138,21 +152,14 @@ def _client_warnings(client: _client.Client) -> Iterator[str]:
     """Yield what the user should know of the API's speed and clock."""
     waited = client.waited - client.throttled
     if waited >= LONG_WAIT:
-        yield f"Waited {waited:.0f} s in all for ClickHouse Cloud, which was slow, stale or unreachable for a while."
-    offset = client.clock_offset
-    if offset and abs(offset) > LARGEST_CLOCK_OFFSET:
+        yield f"Spent {waited:.0f} s waiting for ClickHouse Cloud, which was slow or unreachable."
+    offset = client.clock_offset or timedelta(0)
+    if abs(offset) > LARGEST_CLOCK_OFFSET:
         yield (
-            f"ClickHouse Cloud's clock, by the Date of its responses, is {_duration(abs(offset))}"
-            f" {'ahead of' if offset > timedelta(0) else 'behind'} that of the host that runs the module. Whether an"
-            " invitation has expired is decided by ClickHouse Cloud's clock; check both, and any gateway on the way."
+            f"ClickHouse Cloud's clock, by the Date of its responses, is {_options.show_duration(abs(offset))}"
+            f" {'ahead of' if offset > timedelta(0) else 'behind'} that of the host that runs the module. An invitation"
+            " counts as expired only if it has expired by both; check them, and any gateway on the way."
         )
-
-
-def _duration(time: timedelta) -> str:
-    """A duration in the largest unit of which it has at least two, such as ``10 days`` or ``90 minutes``."""
-    sizes = {"days": timedelta(days=1), "hours": timedelta(hours=1), "minutes": timedelta(minutes=1)}
-    unit = next((unit for unit, size in sizes.items() if time >= 2 * size), "minutes")
-    return f"{time / sizes[unit]:.0f} {unit}"
 
 
 def _settings(module: AnsibleModule) -> tuple[_client.Settings, str | None]:
@@ -168,7 +175,9 @@ def _settings(module: AnsibleModule) -> tuple[_client.Settings, str | None]:
     (url, _url_origin), (ca_path, _ca_path_origin) = found["api_url"], found["ca_path"]
     organization_id, origin = found["organization_id"]
     _mask(module, key, secret, url)
-    _require_credentials(key, secret)
+    missing = [option for option in ("api_key", "api_secret") if not found[option][0]]
+    if missing:
+        raise _options.OptionError(*map(_not_set, missing))
     if ca_path and not os.access(ca_path, os.R_OK):
         raise _options.OptionError(f"ca_path: nothing can be read at {ca_path} on the host that runs the module.")
     settings = _client.Settings(
@@ -195,13 +204,9 @@ def _require_requests(module: AnsibleModule) -> None:
         module.fail_json(**_failure(msg, "requests is too old"))
 
 
-def _require_credentials(key: str, secret: str) -> None:
-    missing = [option for option, value in (("api_key", key), ("api_secret", secret)) if not value]
-    if missing:
-        places = " and ".join(f"{option} ({' or '.join(ENVIRONMENT[option])})" for option in missing)
-        raise _options.OptionError(
-            f"Missing: {places}. Set options of the task, or environment variables on the host that runs the module."
-        )
+def _not_set(option: str) -> str:
+    names = " or ".join(ENVIRONMENT[option])
+    return f"{option} is not set: set the option, or {names} in the environment of the host that runs the module."
 
 
 def _find(module: AnsibleModule, option: str) -> tuple[str, str]:
@@ -222,14 +227,12 @@ def _find(module: AnsibleModule, option: str) -> tuple[str, str]:
 def _mask(module: AnsibleModule, key: str, secret: str, url: str) -> None:
     """Have Ansible mask the credentials in results, wherever they came from and however an error repeats them.
 
-    An error may quote the Authorization header (Basic, so Base64), ``api_url`` with credentials, or a proxy's address.
+    An error may quote the Authorization header (Basic, so Base64), or ``api_url`` with credentials.
     """
     token = base64.b64encode(f"{key}:{secret}".encode(errors=_client.ANY_TEXT)).decode().rstrip("=")
     module.no_log_values.update((token, *_spellings(key), *_spellings(secret)))
     if "@" in url:
         module.no_log_values.add(url)
-    for proxy in getproxies().values():
-        _mask_proxy_password(module, proxy)
     # A blank option would have Ansible mask every blank.
     module.no_log_values = {value for value in module.no_log_values if value.strip()}
 
@@ -241,20 +244,3 @@ def _spellings(value: str) -> set[str]:
     spellings = {value, *quoted, quote_plus(value, errors=_client.ANY_TEXT), *(text[1:-1] for text in texts)}
     # An error's reason is one line, without a full stop at its end.
     return spellings | {_errors.printable(spelling) or "" for spelling in spellings}
-
-
-def _mask_proxy_password(module: AnsibleModule, proxy: str) -> None:
-    """Have Ansible mask the password in a proxy's address, such as ``http://me:pass#word@proxy.example.com:3128``.
-
-    Libraries that take ``#`` for the address's end quote ``me:pass`` as the name of its host.
-    """
-    user, _colon, password = proxy.rpartition("@")[0].split("//", 1)[-1].partition(":")
-    if len(password) >= SHORTEST_MASKED_PASSWORD:
-        quoted = f"{user}:{re.split('[/?#]', password)[0]}"
-        module.no_log_values.update(value for value in (password, quoted) if len(value) >= SHORTEST_MASKED_PASSWORD)
-    elif password:
-        _warn(
-            module,
-            f"The password of the proxy has fewer than {SHORTEST_MASKED_PASSWORD} characters, so it is not masked in"
-            " what this module returns. Choose a longer one.",
-        )

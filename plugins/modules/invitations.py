@@ -26,14 +26,30 @@ extends_documentation_fragment:
 options:
   invitations:
     description:
-      - The roster, a list of dictionaries. At least one of O(invitations) and O(emails) is needed; both together make
-        one roster.
-      - C(email) is the person's address. C(role) or C(roles) override the task's O(role) and O(roles). C(comment) is
-        for readers of the roster and ignored.
+      - The roster. At least one of O(invitations) and O(emails) is needed; both together make one roster.
       - A person who is listed twice with the same roles counts once. With different roles, the task fails before it
         changes anything, as for every mistake in the roster.
     type: list
-    elements: raw
+    elements: dict
+    suboptions:
+      email:
+        description: Email address of the person.
+        type: str
+        required: true
+      role:
+        description:
+          - Legacy role of the person, V(admin) or V(developer), in place of the task's O(role) or O(roles). Empty text
+            counts as not given.
+        type: str
+      roles:
+        description:
+          - Names or IDs of the person's roles, in place of the task's O(role) or O(roles). Empty text counts as not
+            given, an empty list is an error.
+        type: list
+        elements: str
+      comment:
+        description: A note for readers of the roster. The module ignores it.
+        type: str
   state:
     description:
       - V(present) invites everybody on the roster, unless they have joined.
@@ -224,7 +240,7 @@ def main() -> None:
     """Run the module."""
     module = _module.create_module(
         {
-            "invitations": {"type": "list", "elements": "raw"},
+            "invitations": {"type": "list", "elements": "dict", "options": _module.ENTRY_OPTIONS},
             **_module.ROSTER_OPTIONS,
             "purge_limit": {"type": "str", "default": "100%"},
         },

@@ -329,7 +329,7 @@ def test_unknown_organization_is_no_unknown_invitation(cloud, api):
 
 def test_invitation_that_the_key_may_not_get_is_a_failure(cloud, api):
     api.get(1, refusal(403))
-    with pytest.raises(ApiError, match="lacks a permission"):
+    with pytest.raises(ApiError, match="control-plane:organization:view"):
         cloud.invitation(uid(1))
 
 

@@ -6,13 +6,11 @@
 from __future__ import annotations
 
 import base64
-import re
 import syslog
 from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
-import requests
 from ansible_collections.clickhouse.cloud.plugins.module_utils import _client, _module
 
 from ..records import ALICE, KEY, NOW, ORGANIZATION, SECRET
@@ -83,18 +81,27 @@ def test_empty_variable_counts_as_unset(run, answer, environment, blank):
     run(roles, {"organization_id": ORGANIZATION})
 
 
+KEY_MISSING = (
+    "api_key is not set: set the option, or CLICKHOUSE_CLOUD_API_KEY or CLICKHOUSE_TOKEN_KEY in the environment"
+)
+SECRET_MISSING = (
+    "api_secret is not set: set the option, or CLICKHOUSE_CLOUD_API_SECRET or CLICKHOUSE_TOKEN_SECRET in the"
+)
+
+
 @pytest.mark.parametrize(
     ("options", "missing"),
     [
-        ({}, "api_key (CLICKHOUSE_CLOUD_API_KEY or CLICKHOUSE_TOKEN_KEY) and api_secret (CLICKHOUSE_CLOUD_API"),
-        ({"api_key": KEY}, "api_secret (CLICKHOUSE_CLOUD_API_SECRET or CLICKHOUSE_TOKEN_SECRET)."),
-        ({"api_secret": SECRET, "api_key": " "}, "api_key (CLICKHOUSE_CLOUD_API_KEY or CLICKHOUSE_TOKEN_KEY)."),
+        ({}, [KEY_MISSING, SECRET_MISSING]),
+        ({"api_key": KEY}, [SECRET_MISSING]),
+        ({"api_secret": SECRET, "api_key": " "}, [KEY_MISSING]),
     ],
 )
 def test_missing_credentials_are_named_with_their_variables(run, options, missing):
     failure = run(roles, options)
     assert failure["failed"]
-    assert failure["msg"].startswith(f"Missing: {missing}")
+    assert failure["msg"].startswith(missing[0])
+    assert [words in failure["msg"] for words in (KEY_MISSING, SECRET_MISSING)].count(True) == len(missing)
     assert failure["error"]["status"] is None
     assert "api" not in failure
 
@@ -232,48 +239,29 @@ def test_credentials_are_masked_in_the_log(run, answer, environment, credentials
 
 def test_blank_option_does_not_mask_every_blank(run, environment):
     environment.setenv("CLICKHOUSE_CLOUD_API_KEY", KEY)
-    assert run(roles, {"api_secret": " "})["msg"].startswith("Missing: api_secret (")
+    assert run(roles, {"api_secret": " "})["msg"].startswith("api_secret is not set: set the option")
 
 
 @pytest.mark.parametrize("userinfo", ["me:hush-hush", "hush-hush"])
 def test_credentials_in_the_url_are_rejected_and_masked(run, credentials, userinfo):
     msg = run(roles, {**credentials, "api_url": f"https://{userinfo}@api.example.com"})["msg"]
-    assert msg == "api_url: it must not hold credentials; use api_key and api_secret."
+    assert msg == "api_url: it must not contain credentials; use api_key and api_secret."
     assert "hush-hush" not in run.printed
 
 
-@pytest.mark.parametrize("password", ["hush-hush", "hush#hush", "hush hush/?"])
-def test_password_of_a_proxy_is_masked(run, answer, environment, credentials, password):
+@pytest.mark.parametrize("password", ["team", "a", "the ed"])
+def test_password_of_a_proxy_is_not_masked_in_results(run, answer, environment, credentials, password):
     environment.setenv("HTTPS_PROXY", f"http://me:{password}@127.0.0.1:3128")
-    quoted = re.split("[/?#]", password)[0]
-    answer(requests.exceptions.InvalidURL(f"Failed to parse: 'me:{quoted}', of {password}"))
-    assert "the address cannot be used (Failed to parse: " in run(roles, credentials)["msg"]
-    assert "hush" not in run.printed
-
-
-@pytest.mark.parametrize("password", ["a", "ed", "the"])
-def test_short_password_of_a_proxy_redacts_nothing_and_is_warned_of(run, answer, environment, credentials, password):
-    environment.setenv("HTTPS_PROXY", f"http://me:{password}@127.0.0.1:3128")
-    answer(result([{"id": "1", "name": "added the ed"}]))
+    answer(result([{"id": "1", "name": "the editor of team-a"}]))
     succeeded = run(roles, credentials)
-    assert succeeded["roles"] == ["added the ed"]
-    (warning,) = succeeded["warnings"]
-    assert warning.startswith("The password of the proxy has fewer than 4 characters, so it is not masked")
-
-
-@pytest.mark.parametrize("user", ["words", "words:", ":"])
-def test_user_of_a_proxy_is_not_masked(run, answer, environment, credentials, user):
-    environment.setenv("HTTPS_PROXY", f"http://{user}@127.0.0.1:3128")
-    answer(refusal(400, "the API's own words"))
-    words = "Could not list the roles: ClickHouse Cloud rejected the request (400, the API's own words, "
-    assert run(roles, credentials)["msg"].startswith(words)
+    assert succeeded["roles"] == ["the editor of team-a"]
+    assert "warnings" not in succeeded
 
 
 # --- warnings --------------------------------------------------------------------------------------------------------
 
 
-def test_no_log_leaves_every_warning_out(run, environment, credentials):
-    environment.setenv("HTTPS_PROXY", "http://me:abc@127.0.0.1:3128")
+def test_no_log_leaves_every_warning_out(run, credentials):
     assert "warnings" not in run(warner, credentials, no_log=True)
 
 
@@ -282,7 +270,7 @@ def test_long_wait_for_a_gateway_is_a_warning(run, answer, credentials, seconds,
     answer(refusal(503, headers={"Retry-After": str(seconds)}))
     answer(result([]))
     succeeded = run(roles, credentials)
-    expected = "Waited 12 s in all for ClickHouse Cloud, which was slow, stale or unreachable for a while."
+    expected = "Spent 12 s waiting for ClickHouse Cloud, which was slow or unreachable."
     assert succeeded.get("warnings", []) == [expected] * warns
     assert succeeded["api"] == {"requests": 2, "retries": 1, "waited": seconds}
 
@@ -300,9 +288,9 @@ def test_wait_for_the_rate_limit_is_no_warning(run, answer, credentials):
     [
         (timedelta(minutes=4), None),
         (timedelta(minutes=-4), None),
-        (timedelta(minutes=6), "6 minutes ahead of"),
-        (timedelta(hours=-30), "30 hours behind"),
-        (timedelta(days=10), "10 days ahead of"),
+        (timedelta(minutes=6), "6m ahead of"),
+        (timedelta(hours=-30), "1d6h behind"),
+        (timedelta(days=10), "10d ahead of"),
     ],
 )
 def test_clock_that_differs_from_the_apis_is_a_warning(run, answer, credentials, clock, environment, offset, words):

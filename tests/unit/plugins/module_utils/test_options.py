@@ -25,16 +25,14 @@ UUID = "4c1a2c0e-7f0f-4dc7-9d3e-0a5c7a1f9b11"
     [
         (" Alice@Example.COM\n", "alice@example.com"),
         ("jose\u0301@example.com", "jos\u00e9@example.com"),
-        ("alice@Mu\u0308nchen.example.com", "alice@m\u00fcnchen.example.com"),
-        ("alice@xn--mnchen-3ya.example.com", "alice@m\u00fcnchen.example.com"),
-        ("alice@XN--MNCHEN-3YA.example.com", "alice@m\u00fcnchen.example.com"),
-        ("xn--mnchen-3ya@example.com", "xn--mnchen-3ya@example.com"),
-        ("alice@xn--.example.com", "alice@xn--.example.com"),
-        ("alice@xn--example-.example.com", "alice@xn--example-.example.com"),
-        ("alice@xn--mnchen-psa.example.com", "alice@xn--mnchen-psa.example.com"),
-        ("alice@xn--a-ecp.example.com", "alice@xn--a-ecp.example.com"),
-        ("alice@xn--99999999.example.com", "alice@xn--99999999.example.com"),
+        ("alice@Mu\u0308nchen.example.com", "alice@xn--mnchen-3ya.example.com"),
+        ("alice@XN--MNCHEN-3YA.example.com", "alice@xn--mnchen-3ya.example.com"),
+        ("m\u00fcnchen@example.com", "m\u00fcnchen@example.com"),
+        ("alice@a..b.\u00fc.example.com", "alice@a..b.\u00fc.example.com"),
         ("alice@xn--b\u00fccher.example.com", "alice@xn--b\u00fccher.example.com"),
+        ("alice@" + "\u00fc" * 64 + ".example.com",) * 2,
+        (" ALICE" + "e\u0301" * 255, "alice" + "e\u0301" * 255),
+        ("alice\uff20example.com",) * 2,
         ("Not An Address", "not an address"),
         ("", ""),
     ],
@@ -43,14 +41,14 @@ def test_normalized_email(written, normalised):
     assert _options.normalize_email(written) == normalised
 
 
-ODD_EMAILS = st.text() | st.from_regex(
-    r"[a-zA-Z\u00c4\u0130\u0301]{1,5}@[xX][nN]--[a-z0-9-]{1,12}\.[a-z]{2}", fullmatch=True
+# Short enough to be normalised in any form.
+ODD_EMAILS = st.text(max_size=60) | st.from_regex(
+    r"[a-zA-Z\u00c4\u0130\u0301]{1,5}@[xX][nN]--[a-z0-9-]{1,12}\.[a-z\u00e9]{2}", fullmatch=True
 )
 
 
 @given(ODD_EMAILS)
 @example("\u0130@example.com")
-@example("alice@xn--xn--a-ecp-.example.com")
 def test_normalizing_an_email_twice_changes_nothing_more(written):
     once = _options.normalize_email(written)
     assert _options.normalize_email(once) == once
@@ -62,11 +60,12 @@ def test_composed_and_decomposed_text_is_one_email(written):
     assert _options.normalize_email(composed) == _options.normalize_email(decomposed)
 
 
-@given(st.text(st.sampled_from("abcz\u00e4\u00f6\u00fc\u00df\u03b1\u0436\u4e2d-"), min_size=1, max_size=20))
-def test_both_forms_of_an_international_domain_are_one(label):
-    assume(not label.startswith("-") and not label.endswith("-") and not label.isascii())
-    encoded = f"xn--{label.encode('punycode').decode()}"
-    assert _options.email(f"alice@{encoded}.example.com") == _options.email(f"alice@{label}.example.com")
+@given(st.text())
+def test_an_accepted_email_is_a_normalised_address(written):
+    with contextlib.suppress(OptionError):
+        address = _options.email(written)
+        assert _options.is_address(address)
+        assert _options.email(address) == address
 
 
 @pytest.mark.parametrize(
@@ -76,128 +75,156 @@ def test_both_forms_of_an_international_domain_are_one(label):
         (" Alice@Example.COM\n", "alice@example.com"),
         ("first.last+tag@mail.example.com", "first.last+tag@mail.example.com"),
         ("o'hara+x@example.com", "o'hara+x@example.com"),
-        ("o'neil_{x}!#$%&*/=?^`|~-@example.com", "o'neil_{x}!#$%&*/=?^`|~-@example.com"),
-        ("\u00fcn\u00ef@ex\u00e4mple.com", "\u00fcn\u00ef@ex\u00e4mple.com"),
-        ("jose\u0301@example.com", "jos\u00e9@example.com"),
-        ("alice@xn--bcher-kva.example.com", "alice@b\u00fccher.example.com"),
-        ("a@1.2.example.com", "a@1.2.example.com"),
-        ("a@x-1--y.example.com", "a@x-1--y.example.com"),
-        ("\u0938\u0902\u092a\u0930\u094d\u0915@\u0921\u093e\u091f\u093e\u092e\u0947\u0932.\u092d\u093e\u0930\u0924",)
-        * 2,
-        ("a@\u4f8b\u5b50.\u30c6\u30b9\u30c8", "a@\u4f8b\u5b50.\u30c6\u30b9\u30c8"),
-        ("a@paral\u00b7lel.example.com", "a@paral\u00b7lel.example.com"),
-        (f"{'a' * 64}@example.com",) * 2,
-        (f"a@{'b' * 63}.example.com",) * 2,
-        (f"{'a' * 64}@{'b' * 63}.{'c' * 63}.{'d' * 57}.com",) * 2,
+        ("it\u2019s@example.com", "it\u2019s@example.com"),
+        ("a..b@docomo.example", "a..b@docomo.example"),
+        (".o'neil_!#&/=^|~-.@example.com", ".o'neil_!#&/=^|~-.@example.com"),
+        ("x@a_b.example.com", "x@a_b.example.com"),
+        ("x@-a-.example.com", "x@-a-.example.com"),
+        ("a@192.0.2.1", "a@192.0.2.1"),
+        ("jose\u0301@ex\u00e4mple.com", "jos\u00e9@xn--exmple-cua.com"),
+        ("a@\u4f8b\u5b50.\u30c6\u30b9\u30c8", "a@xn--fsqu00a.xn--zckzah"),
+        (f"{'a' * 242}@example.com",) * 2,
         ("Bob <Bob@example.com>", "bob@example.com"),
         ("Bob<bob@example.com>", "bob@example.com"),
         ('"Smith, Bob" <bob@example.com>', "bob@example.com"),
         ("Bob O'Hara (Data) <bob@example.com>", "bob@example.com"),
-        ("bob@example.com <bob@example.com>", "bob@example.com"),
-        ("'Bob@example.com' <bob@example.com>", "bob@example.com"),
     ],
 )
 def test_email(written, normalised):
     assert _options.email(written) == normalised
 
 
-@pytest.mark.parametrize(
-    "written",
-    [
-        "",
-        " ",
-        "alice",
-        "alice@",
-        "@example.com",
-        "alice@example",
-        "alice@example.",
-        "alice@.com",
-        "alice@example..com",
-        ".alice@example.com",
-        "alice.@example.com",
-        "a..b@example.com",
-        "alice@bob@example.com",
-        "alice bob@example.com",
-        "alice@exam ple.com",
-        "'alice@example.com'",
-        "'alice@example.com",
-        "`alice@example.com`",
-        '"alice@example.com"',
-        "\u201calice@example.com\u201d",
-        "\u201calice@example.com",
-        "alice@example.com!",
-        "alice@example.com?",
-        "alice@exa_mple.com",
-        "alice@-example.com",
-        "alice@example-.com",
-        "alice@192.0.2.1",
-        "alice@example.123",
-        "alice@example.com,bob@example.com",
-        "alice@example.com bob@example.com",
-        "alice@example.com;",
-        "alice@example.com/bob@example.com",
-        "<alice@example.com>",
-        "<alice@example.com",
-        "Alice <alice@example.com",
-        "Alice alice@example.com",
-        "Alice <alice>",
-        "Alice <>",
-        "alice@example.com <bob@example.com>",
-        '"alice@example.com" <bob@example.com>',
-        "Alice <alice@example.com> <bob@example.com>",
-        '"alice"@example.com',
-        "alice@[127.0.0.1]",
-        "mailto:alice@example.com",
-        "al\x00ice@example.com",
-        "alice\x7f@example.com",
-        "alice@example.com\nBcc: bob@example.com",
-        "alice\u200b@example.com",
-        "alice\ufe0f@example.com",
-        "alice@exam\u00adple.com",
-        "\u202ealice@example.com",
-        "\u0301alice@example.com",
-        "alice@\u0301example.com",
-        "alice\uff20example.com",
-        "alice@example\u3002com",
-        "o\ufb03ce@example.com",
-        "alice@\uff45xample.com",
-        "alice\U0001f600@example.com",
-        "alice\ud800@example.com",
-        f"{'a' * 65}@example.com",
-        "\u00fc" * 33 + "@example.com",
-        f"a@{'b' * 64}.example.com",
-        "a@" + "\u00e4\u00df" * 30 + ".example.com",
-        f"{'a' * 64}@{'b' * 63}.{'c' * 63}.{'d' * 58}.com",
-    ],
-)
+WRONG = [
+    "",
+    " ",
+    "alice",
+    "alice@",
+    "@example.com",
+    "alice@example",
+    "alice@example.",
+    "alice@.com",
+    "alice@example..com",
+    "alice@bob@example.com",
+    "alice bob@example.com",
+    "alice@exam ple.com",
+    "'alice@example.com'",
+    "'alice@example.com",
+    "`alice@example.com`",
+    '"alice@example.com"',
+    "\u201calice@example.com\u201d",
+    "\u00abalice@example.com",
+    "alice@example.com,bob@example.com",
+    "alice@example.com bob@example.com",
+    "alice@example.com;",
+    "alice@example.com\\n",
+    "<alice@example.com>",
+    "Alice <alice@example.com",
+    "Alice alice@example.com",
+    "Alice <alice>",
+    "Alice <>",
+    "alice@example.com <bob@example.com>",
+    '"alice@example.com" <bob@example.com>',
+    "Alice <alice@example.com> <bob@example.com>",
+    '"alice"@example.com',
+    "alice@[127.0.0.1]",
+    "mailto:alice@example.com",
+    "(alice)@example.com",
+    "*@example.com",
+    "********-lead@example.com",
+    "alic?@example.com",
+    "%MAIL%@example.com",
+    "${BOT}@example.com",
+    "{bot}@example.com",
+    "alice@{{domain}}.example.com",
+    "al\x00ice@example.com",
+    "alice\x7f@example.com",
+    "alice\x9b@example.com",
+    "alice@example.com\nBcc: bob@example.com",
+    "alice\u200b@example.com",
+    "alice\u3164@example.com",
+    "alice\ufe0f@example.com",
+    "alice\u2800@example.com",
+    "alice@exam\u00adple.com",
+    "alice@exam\u200bple.com",
+    "\u202ealice@example.com",
+    "alice\u2028@example.com",
+    "alice\u00a0@example.com",
+    "alice\ud800@example.com",
+    "alice\uff20example.com",
+    "alice@bob\uff20example.com",
+    "alice@\uff0a.example.com",
+    "alice@\u00a8.example.com",
+    f"{'a' * 243}@example.com",
+    "a@" + 6 * ("\u00fc" * 40 + ".") + "com",
+]
+
+
+@pytest.mark.parametrize("written", WRONG)
 def test_wrong_email_is_rejected(written):
     with pytest.raises(OptionError) as rejected:
         _options.email(written, "the option")
     assert str(rejected.value).startswith(f"the option: {written!r}"[:100])
-    assert str(rejected.value).endswith(" is not one email address such as alice@example.com.")
+    assert str(rejected.value).endswith(" is not a single valid email address such as alice@example.com.")
 
 
-@pytest.mark.parametrize(
-    ("written", "shown"), [(None, "null"), (5, "5"), ({}, "a mapping"), ([], "a list"), ("a" * 500, f"'{'a' * 100}…'")]
-)
-def test_rejected_email_is_shown_in_short(written, shown):
+def test_rejected_email_is_shown_in_short():
     with pytest.raises(OptionError) as rejected:
-        _options.email(written)
-    assert str(rejected.value) == f"email: {shown} is not one email address such as alice@example.com."
+        _options.email("a" * 500)
+    shown = f"'{'a' * 100}…'"
+    assert str(rejected.value) == f"email: {shown} is not a single valid email address such as alice@example.com."
+
+
+@pytest.mark.parametrize("letters", ["\u4e2d" * 16_000, "e" + "\u0301" * 32_000], ids=["one label", "marks"])
+def test_text_longer_than_an_address_is_not_normalised(monkeypatch, letters):
+    monkeypatch.setattr(_options, "normalize", lambda *_arguments: pytest.fail("this takes quadratic time"))
+    for address in (f"a@{letters}.example.com", f"{letters}@example.com"):
+        assert _options.normalize_email(address) == address
+        assert not _options.is_address(address)
+
+
+# Each of 100 kB. With quadratic time, any of them takes minutes.
+LONG_TEXTS = {
+    "letters": "a" * 100_000,
+    "words": "a " * 50_000,
+    "words far apart": ("a" + " " * 5_000) * 20,
+    "blanks": "a" + " " * 100_000,
+    "quotes": '"a ' * 33_000,
+    "open quote": '"' + "a " * 50_000,
+    "open brackets": "a <" * 33_000,
+    "brackets": "<a>" * 33_000,
+    "name and bracket": "a " * 50_000 + "<a",
+    "at signs": "a@" * 50_000,
+    "dots": "a@" + "a." * 50_000,
+    "separators": ",;\n" * 33_000,
+    "addresses": f"{ALICE}, Bob <{BOB}>\n" * 3_000,
+}
+
+
+@pytest.mark.parametrize("text", LONG_TEXTS.values(), ids=LONG_TEXTS)
+def test_long_text_is_accepted_or_rejected_in_linear_time(text):
+    for check in (_options.email, lambda text: _options.emails([text]), lambda text: _options.emails(text.split(" "))):
+        with contextlib.suppress(OptionError):
+            check(text)
+
+
+def test_ten_thousand_mistakes_are_counted():
+    entries = [{"email": f"person{number}", "role": "", "roles": None} for number in range(10_000)]
+    with pytest.raises(OptionError, match=r" And 9995 more\.$") as rejected:
+        _options.roster(entries, None, None, None)
+    assert len(str(rejected.value)) < 1000
 
 
 @pytest.mark.parametrize(
     ("written", "addresses"),
     [
         ([], []),
-        (["", "\t", None, "\n ,; "], []),
+        (["", "\t", "\n ,; "], []),
         (["", f" {ALICE} ", BOB.upper()], [ALICE, BOB]),
         ([f"{ALICE} {BOB}"], [ALICE, BOB]),
         ([f"{ALICE},{BOB};\n\n{CAROL}\n", DAVE], [ALICE, BOB, CAROL, DAVE]),
         ([f"Bob Smith <{BOB}>; {ALICE}"], [BOB, ALICE]),
         ([f"{ALICE} Bob <{BOB}>\nCarol <{CAROL}>"], [ALICE, BOB, CAROL]),
-        ([f'"Smith, Bob" <{BOB}>, {ALICE} <{ALICE}>'], [BOB, ALICE]),
-        ([f"'{ALICE}' <{ALICE}>; '{BOB}' <{BOB}>"], [ALICE, BOB]),
+        ([f'"Smith, Bob" <{BOB}>, {ALICE}'], [BOB, ALICE]),
         (['"Smith', f' Bob" <{BOB}>', ALICE], [BOB, ALICE]),  # text that Ansible split at its comma
     ],
 )
@@ -210,10 +237,16 @@ def test_excluded_people():
     assert _options.excluded([]) == frozenset()
 
 
-@pytest.mark.parametrize("blank", ["", " ", None])
+@pytest.mark.parametrize("blank", ["", " "])
 def test_a_blank_excluded_person_is_rejected(blank):
     with pytest.raises(OptionError, match=r"^purge_exclude: an entry is blank; name a person"):
         _options.excluded([ALICE, blank])
+
+
+@pytest.mark.parametrize("pattern", ["*@example.com", "${BOT}@example.com", "bot-?@example.com", "%@example.com"])
+def test_pattern_among_excluded_people_is_rejected(pattern):
+    with pytest.raises(OptionError, match=r"^purge_exclude: .* is not a single valid email address"):
+        _options.excluded([ALICE, pattern])
 
 
 @pytest.mark.parametrize(
@@ -232,14 +265,16 @@ def test_no_text_among_emails_is_dropped(written, wrong):
     with pytest.raises(OptionError) as rejected:
         _options.emails(written)
     assert list(rejected.value.mistakes) == [
-        f"emails: {each!r} is not one email address such as alice@example.com." for each in wrong
+        f"emails: {each!r} is not a single valid email address such as alice@example.com." for each in wrong
     ]
 
 
 @pytest.mark.parametrize(("count", "ending"), [(1, []), (5, []), (6, ["And 1 more."]), (30, ["And 25 more."])])
 def test_five_of_several_mistakes_are_named(count, ending):
     addresses = [f"person{number}" for number in range(count)]
-    named = [f"emails: {each!r} is not one email address such as alice@example.com." for each in addresses[:5]]
+    named = [
+        f"emails: {each!r} is not a single valid email address such as alice@example.com." for each in addresses[:5]
+    ]
     with pytest.raises(OptionError) as rejected:
         _options.emails([ALICE, *addresses, BOB])
     assert str(rejected.value) == " ".join(named + ending)
@@ -276,7 +311,7 @@ def test_empty_id_may_be_that_of_a_predicted_record(written):
         ({"user_id": None}, NO_ID),
         (
             {"emails": None, "role": None},
-            "emails: it is null, which selects nobody; check the variable it comes from, or leave the option out.",
+            "emails: it is null and matches nobody; check the variable it comes from, or leave the option out.",
         ),
     ],
 )
@@ -290,202 +325,98 @@ def test_options_that_are_given_or_left_out_are_no_nulls():
     _options.reject_nulls({"emails": [], "role": None}, ("emails", "user_id"))
 
 
-@pytest.mark.parametrize(
-    ("written", "names"),
-    [
-        ([" Admin ", "Data team"], ("Admin", "Data team")),
-        (["Admin\n\n Data, team \r\nBilling\n"], ("Admin", "Data, team", "Billing")),
-        ("Admin", ("Admin",)),
-        ("Admin, Data team\nBilling,", ("Admin", "Data team", "Billing")),
-        ([5], ("5",)),
-        (5, ("5",)),
-    ],
-)
-def test_role_names(written, names):
-    assert _options.role_names(written) == names
-
-
-@pytest.mark.parametrize(
-    ("written", "words"),
-    [
-        ([], "the list is empty"),
-        ("", "the list is empty"),
-        (",", "the list is empty"),
-        (["Admin", ""], "an entry is blank"),
-        (["Admin", None], "an entry is blank"),
-        ([" "], "an entry is blank"),
-        (["\n\n"], "an entry is blank"),
-        (None, "null is not a list of role names or IDs such as"),
-        ({"name": "Admin"}, "a mapping is not a list of role names or IDs such as"),
-        ([{"name": "Admin"}], "a list is not a list of role names or IDs such as"),
-    ],
-)
-def test_empty_or_malformed_role_names_are_rejected(written, words):
-    with pytest.raises(OptionError, match=f"^roles: {words}"):
-        _options.role_names(written)
-
-
 class TestEntry:
     @pytest.mark.parametrize(
         ("role", "roles", "expected"),
         [
             ("developer", None, Entry(ALICE, "developer")),
             (None, ["Admin", "Billing"], Entry(ALICE, None, ("Admin", "Billing"))),
-            ("", ["Admin"], Entry(ALICE, None, ("Admin",))),
-            (" ", ["Admin"], Entry(ALICE, None, ("Admin",))),
+            (None, [" Admin ", "two\nlines", "Admin."], Entry(ALICE, None, (" Admin ", "two\nlines", "Admin."))),
         ],
     )
-    def test_it_has_role_or_roles(self, role, roles, expected):
+    def test_it_has_role_or_roles_as_written(self, role, roles, expected):
         assert _options.entry({"email": f" {ALICE.upper()}", "role": role, "roles": roles}) == expected
 
     @pytest.mark.parametrize(
         ("role", "roles", "message"),
         [
-            (None, None, "no roles; give some, such as roles: [Developer]."),
-            ("", None, "no roles; give some, such as roles: [Developer]."),
-            ("admin", ["Admin"], "give roles or the legacy role, not both."),
-            (None, [], "roles: the list is empty; name at least one role."),
+            (None, None, "no roles given; add, for example, roles: [Developer]."),
+            (None, [], "no roles given; add, for example, roles: [Developer]."),
+            ("developer", ["Admin"], "give roles or the legacy role, not both."),
+            ("developer", [], "give roles or the legacy role, not both."),
             (None, [""], "roles: an entry is blank; name a role or leave the entry out."),
-            ("Owner", None, "role is the legacy role, admin or developer, not 'Owner'; use roles: [Owner]."),
+            (None, ["Admin", "\n"], "roles: an entry is blank; name a role or leave the entry out."),
+            ("Owner", None, "role is the legacy role, admin or developer, not 'Owner'; use roles."),
+            ("\u200bOps", None, "role is the legacy role, admin or developer, not '\\u200bOps'; use roles."),
         ],
     )
-    def test_other_roles_are_rejected_with_the_person(self, role, roles, message):
+    def test_mistake_is_named_with_the_person(self, role, roles, message):
         with pytest.raises(OptionError) as rejected:
             _options.entry({"email": ALICE, "role": role, "roles": roles})
         assert str(rejected.value) == f"{ALICE}: {message}"
 
-    def test_wrong_email_is_rejected_by_its_option(self):
-        with pytest.raises(OptionError, match=r"^email: 'alice' is not one email address such as"):
-            _options.entry({"email": "alice", "role": "admin", "roles": None})
+
+def listed(email, role=None, roles=None):
+    """An entry of a roster as Ansible passes it on."""
+    return {"email": email, "role": role, "roles": roles, "comment": None}
 
 
 class TestRoster:
     @pytest.mark.parametrize(
         ("own", "expected"),
         [
-            ({}, Entry(ALICE, "admin")),
-            ({"role": "developer"}, Entry(ALICE, "developer")),
-            ({"role": " developer\n"}, Entry(ALICE, "developer")),
-            ({"roles": ["Billing"]}, Entry(ALICE, None, ("Billing",))),
-            ({"roles": "Billing"}, Entry(ALICE, None, ("Billing",))),
-            ({"roles": "Billing\nData team"}, Entry(ALICE, None, ("Billing", "Data team"))),
-            ({"role": None, "roles": ["Billing"]}, Entry(ALICE, None, ("Billing",))),
-            ({"role": "", "roles": "Billing"}, Entry(ALICE, None, ("Billing",))),
-            ({"role": "developer", "roles": [None]}, Entry(ALICE, "developer")),
-            *(({"role": None, "roles": blank, "comment": 5}, Entry(ALICE, "admin")) for blank in (None, "", [], [" "])),
+            ((), Entry(ALICE, "admin")),
+            (("developer",), Entry(ALICE, "developer")),
+            ((" developer\n",), Entry(ALICE, "developer")),
+            ((None, ["Billing"]), Entry(ALICE, None, ("Billing",))),
+            (("", ["Billing"]), Entry(ALICE, None, ("Billing",))),
+            ((" ", None), Entry(ALICE, "admin")),
         ],
     )
     def test_own_role_wins_and_an_empty_one_is_not_given(self, own, expected):
-        assert _options.roster([{"email": f"Alice <{ALICE}>", **own}], None, "admin", None) == [expected]
+        assert _options.roster([listed(f"Alice <{ALICE}>", *own)], None, "admin", None) == [expected]
 
     def test_emails_have_the_roles_of_the_task(self):
-        people = _options.roster([{"email": ALICE, "role": "admin"}], [f"{BOB}\n{CAROL}", ""], None, ["Billing"])
+        people = _options.roster([listed(ALICE, "admin")], [f"{BOB}\n{CAROL}", ""], None, ["Billing"])
         billing = (None, ("Billing",))
         assert people == [Entry(ALICE, "admin"), Entry(BOB, *billing), Entry(CAROL, *billing)]
 
     def test_equal_entries_count_once(self):
-        twice = [{"email": ALICE, "roles": ["Billing"]}, {"email": ALICE.upper(), "roles": "Billing"}]
-        other = {"email": ALICE, "roles": ["Admin"]}
-        people = _options.roster([*twice, other], [ALICE], None, ["Admin"])
+        twice = [listed(ALICE, None, ["Billing"]), listed(ALICE.upper(), "", ["Billing"])]
+        people = _options.roster([*twice, listed(ALICE, None, ["Admin"])], [ALICE], None, ["Admin"])
         assert people == [Entry(ALICE, None, ("Billing",)), Entry(ALICE, None, ("Admin",))]
 
-    def test_blank_roles_of_the_task_are_rejected_for_whoever_needs_them(self):
-        own = {"email": BOB, "role": "admin"}
-        assert _options.roster([own], [], None, [""]) == [Entry(BOB, "admin")]
-        with pytest.raises(OptionError, match=f"^{ALICE}: roles: an entry is blank"):
-            _options.roster([own], [ALICE], None, [""])
+    @pytest.mark.parametrize(("roles", "words"), [([""], "roles: an entry is blank"), ([], "no roles given")])
+    def test_empty_roles_of_the_task_are_rejected_for_people_who_need_them(self, roles, words):
+        own = listed(BOB, "admin")
+        assert _options.roster([own], [], None, roles) == [Entry(BOB, "admin")]
+        with pytest.raises(OptionError, match=f"^{ALICE}: {words}"):
+            _options.roster([own], [ALICE], None, roles)
 
     def test_roles_are_ignored_where_none_are_needed(self):
-        entries = [{"email": ALICE, "role": "Owner", "roles": {}}, {"email": ALICE}]
+        entries = [listed(ALICE, "Owner", []), listed(ALICE)]
         assert _options.roster(entries, [BOB], None, None, need_roles=False) == [Entry(ALICE), Entry(BOB)]
 
     def test_empty_roster_has_nobody(self):
         assert _options.roster(None, None, None, None) == []
 
-    @pytest.mark.parametrize(
-        ("raw", "message"),
-        [
-            (ALICE, f"people[1]: '{ALICE}' is a bare address; write email: {ALICE}."),
-            (f"Alice <{ALICE}>", f"people[1]: 'Alice <{ALICE}>' is a bare address; write email: {ALICE}."),
-            ("alice", "people[1]: 'alice' is not an entry; write email: alice@example.com."),
-            (5, "people[1]: 5 is not an entry; write email: alice@example.com."),
-            ([ALICE], "people[1]: a list is not an entry; write email: alice@example.com."),
-            (None, "people[1]: the entry is empty; remove it, or write email: alice@example.com."),
-            ("", "people[1]: the entry is empty; remove it, or write email: alice@example.com."),
-            ({"role": "admin"}, "people[1].email: null is not one email address such as alice@example.com."),
-            ({"email": "", "role": "admin"}, "people[1].email: '' is not one email address such as alice@example.com."),
-            (
-                {"email": "alice", "role": "admin"},
-                "people[1].email: 'alice' is not one email address such as alice@example.com.",
-            ),
-            ({"email": 5, "role": "admin"}, "people[1].email: 5 is not one email address such as alice@example.com."),
-            ({"Email": ALICE}, "people[1]: unknown key 'Email'; write email."),
-            ({"\ufeffemail": ALICE}, "people[1]: unknown key '\\ufeffemail'; write email."),
-            ({"email": ALICE, " role": "admin"}, f"{ALICE}: unknown key ' role'; write role."),
-            ({"email": ALICE, "Roles": ["Admin"]}, f"{ALICE}: unknown key 'Roles'; write roles."),
-            (
-                {"email": ALICE, "rolle": "admin"},
-                f"{ALICE}: unknown key 'rolle'; an entry takes email, role, roles, comment.",
-            ),
-            (
-                {"email": ALICE, "role": "Developer"},
-                f"{ALICE}: role is the legacy role, admin or developer, not 'Developer'; use roles: [Developer].",
-            ),
-            (
-                {"email": ALICE, "role": "\u200bOps"},
-                f"{ALICE}: role is the legacy role, admin or developer, not '\\u200bOps'; use roles: [Developer].",
-            ),
-            (
-                {"email": ALICE, "role": ["Admin"]},
-                f"{ALICE}: role is the legacy role, admin or developer, not a list; use roles: [Developer].",
-            ),
-            (
-                {"email": ALICE, "role": "admin", "roles": ["Admin"]},
-                f"{ALICE}: give roles or the legacy role, not both.",
-            ),
-            ({"email": ALICE}, f"{ALICE}: no roles; give some, such as roles: [Developer]."),
-            (
-                {"email": ALICE, "roles": {"name": "Admin"}},
-                f"{ALICE}: roles: a mapping is not a list of role names or IDs such as [Developer].",
-            ),
-            (
-                {"email": ALICE, "roles": ["Admin", ""]},
-                f"{ALICE}: roles: an entry is blank; name a role or leave the entry out.",
-            ),
-        ],
-    )
-    def test_a_wrong_entry_is_named(self, raw, message):
-        with pytest.raises(OptionError) as rejected:
-            _options.roster([{"email": BOB, "role": "admin"}, raw], None, None, None, "people")
-        assert str(rejected.value) == message
-
     def test_all_mistakes_of_all_entries_are_told(self):
-        entries = [ALICE, {"email": "bob", "role": "Owner"}, {"email": CAROL, "rolle": 1, "comment": ""}]
+        entries = [listed("bob", "admin"), listed(CAROL, None, []), listed(BOB, "Owner"), listed(BOB, "admin")]
         with pytest.raises(OptionError) as rejected:
             _options.roster(entries, [DAVE, "eve"], None, None)
         assert list(rejected.value.mistakes) == [
-            f"invitations[0]: '{ALICE}' is a bare address; write email: {ALICE}.",
-            "invitations[1].email: 'bob' is not one email address such as alice@example.com.",
-            "invitations[1]: role is the legacy role, admin or developer, not 'Owner'; use roles: [Owner].",
-            f"{CAROL}: unknown key 'rolle'; an entry takes email, role, roles, comment.",
-            f"{DAVE}: no roles; give some, such as roles: [Developer].",
-            "emails: 'eve' is not one email address such as alice@example.com.",
+            "invitations[0].email: 'bob' is not a single valid email address such as alice@example.com.",
+            f"{CAROL}: no roles given; add, for example, roles: [Developer].",
+            f"{BOB}: role is the legacy role, admin or developer, not 'Owner'; use roles.",
+            f"{DAVE}: no roles given; add, for example, roles: [Developer].",
+            "emails: 'eve' is not a single valid email address such as alice@example.com.",
         ]
 
-    def test_a_wrong_key_is_told_where_roles_are_ignored(self):
-        with pytest.raises(OptionError, match="unknown key ' role'"):
-            _options.roster([{"email": ALICE, " role": "admin"}], None, None, None, need_roles=False)
+    TEXT = st.text(max_size=9) | st.sampled_from([ALICE, "admin", "", " "])
+    ROLES = st.none() | st.lists(TEXT, max_size=3)
+    ENTRY = st.builds(listed, TEXT, st.none() | TEXT, ROLES)
 
-    YAML = st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from([ALICE, "admin", ""]),
-        lambda value: (
-            st.lists(value, max_size=3)
-            | st.dictionaries(st.sampled_from(["email", "role", "roles", "Email", ""]) | st.text(), value, max_size=4)
-        ),
-        max_leaves=10,
-    )
-
-    @given(st.lists(YAML, max_size=3), st.lists(YAML, max_size=3), YAML, YAML, st.booleans())
+    @given(st.lists(ENTRY, max_size=3), st.lists(TEXT, max_size=3), st.none() | TEXT, ROLES, st.booleans())
     def test_any_roster_is_accepted_or_rejected(self, entries, emails, role, roles, need_roles):
         people, message = [], ""
         try:
@@ -544,7 +475,7 @@ def test_seconds(number, taken):
 
 @pytest.mark.parametrize(
     ("number", "shown"),
-    [(0, "0"), (-1.5, "-1.5"), (-1e20, f"-1{'0' * 20}"), (math.nan, "nan"), (math.inf, "inf"), (-math.inf, "-inf")],
+    [(0, "0"), (-1.5, "-1.5"), (math.nan, "nan"), (math.inf, "inf"), (-math.inf, "-inf")],
 )
 def test_seconds_must_be_finite_and_positive(number, shown):
     with pytest.raises(OptionError) as rejected:
@@ -657,9 +588,9 @@ def test_api_url(written, normalised):
         ("http://10.0.0.1", "plain http"),
         ("http://[::2]", "plain http"),
         ("http://0.0.0.0", "plain http"),
-        ("https://me:hush@api.example.com", "must not hold credentials"),
-        ("https://hush@api.example.com", "must not hold credentials"),
-        ("http://hush@127.0.0.1", "must not hold credentials"),
+        ("https://me:hush@api.example.com", "must not contain credentials"),
+        ("https://hush@api.example.com", "must not contain credentials"),
+        ("http://hush@127.0.0.1", "must not contain credentials"),
     ],
 )
 def test_wrong_api_url_is_rejected(written, words):

@@ -221,9 +221,9 @@ def test_idle_task_loads_nothing_that_writes(monkeypatch):
         ({"purge": True, "emails": []}, "purge: the roster is empty, which would take access from everybody."),
         ({"purge": True, "emails": [" "]}, "purge: the roster is empty"),
         ({"purge_limit": "many"}, "purge_limit: 'many' is neither a count"),
-        ({"purge_exclude": ["bob"]}, "purge_exclude: 'bob' is not one email address"),
+        ({"purge_exclude": ["bob"]}, "purge_exclude: 'bob' is not a single valid email address"),
         ({"renew_before": "soon"}, "renew_before: 'soon' is not a duration"),
-        ({"role": None}, f"{ALICE}: no roles; give some, such as roles: [Developer]."),
+        ({"role": None}, f"{ALICE}: no roles given; add, for example, roles: [Developer]."),
     ],
 )
 def test_wrong_options_are_rejected_before_anything_is_read(options, message):

@@ -157,11 +157,17 @@ def test_resend_sends_one_email_to_each_person_with_an_invitation(task, api):
     ("options", "words"),
     [
         ({}, "invitations, emails"),
-        ({"invitations": [{"email": ALICE}]}, f"{ALICE}: no roles; give some, such as roles: [Developer]."),
+        ({"invitations": [{"email": ALICE}]}, f"{ALICE}: no roles given; add, for example, roles: [Developer]."),
         ({"invitations": [{"email": ALICE, "roles": ["Admin", ""]}]}, f"{ALICE}: roles: an entry is blank"),
-        ({"invitations": [{"email": "bob"}], "role": "admin"}, "invitations[0].email: 'bob' is not one email address"),
+        (
+            {"invitations": [{"email": "bob"}], "role": "admin"},
+            "invitations[0].email: 'bob' is not a single valid email",
+        ),
         ({"invitations": [{"email": ALICE, "rolle": "admin"}]}, "rolle"),
-        ({"emails": ["bob"], "role": "admin"}, "emails: 'bob' is not one email address such as alice@example.com."),
+        (
+            {"emails": ["bob"], "role": "admin"},
+            "emails: 'bob' is not a single valid email",
+        ),
         ({"emails": [ALICE], "role": "admin", "roles": ["Admin"]}, "mutually exclusive"),
         ({"emails": [ALICE], "role": "admin", "renew_before": "1w"}, "renew_before: '1w' is not a duration"),
         ({"emails": [ALICE], "role": "admin", "purge_limit": "half"}, "purge_limit: 'half' is neither a count"),

@@ -160,7 +160,7 @@ def test_members_that_the_key_may_not_list_are_a_failure(task, api):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"emails": ["bob"]}, "emails: 'bob' is not one email address"),
+        ({"emails": ["bob"]}, "emails: 'bob' is not a single valid email"),
         ({"expires_within": "soon"}, "expires_within: 'soon' is not a duration"),
         ({"expires_within": "never"}, "expires_within: give a duration such as 48h or 2d."),
     ],

@@ -162,14 +162,20 @@ def test_one_rejection_does_not_stop_the_others(task, api):
     ("options", "words"),
     [
         ({}, "memberships, emails"),
-        ({"memberships": [{"email": "bob"}], "role": "admin"}, "memberships[0].email: 'bob' is not one email address"),
-        ({"memberships": [{"email": ALICE}]}, f"{ALICE}: no roles; give some, such as roles: [Developer]."),
+        (
+            {"memberships": [{"email": "bob"}], "role": "admin"},
+            "memberships[0].email: 'bob' is not a single valid email",
+        ),
+        ({"memberships": [{"email": ALICE}]}, f"{ALICE}: no roles given; add, for example, roles: [Developer]."),
         ({"emails": [ALICE], "role": "admin", "roles": ["Admin"]}, "mutually exclusive"),
         ({"emails": [ALICE], "role": "admin", "purge": True, "resend": True}, "resend: it is rejected together"),
         ({"emails": [ALICE], "state": "absent", "purge": True}, "purge: it goes with state=present only."),
         ({"memberships": [], "role": "admin", "purge": True}, "purge: the roster is empty"),
         ({"emails": [ALICE], "role": "admin", "purge_limit": "101%"}, "purge_limit: '101%' is neither a count"),
-        ({"emails": [ALICE], "role": "admin", "purge_exclude": ["bob"]}, "purge_exclude: 'bob' is not one email"),
+        (
+            {"emails": [ALICE], "role": "admin", "purge_exclude": ["bob"]},
+            "purge_exclude: 'bob' is not a single valid email",
+        ),
     ],
 )
 def test_wrong_option_is_rejected_by_name_before_any_request(task, options, words):
