@@ -7,13 +7,13 @@ import os
 
 import pytest
 from ansible_collections.clickhouse.cloud.plugins.module_utils import _module
-from component.harness import Runner, SkippingClock
+from component.harness import EVE, Runner, SkippingClock
 from simulator import Simulator, cloud
 
 
 @pytest.fixture(scope="session")
 def running_simulator():
-    with Simulator(rate_limit="0") as simulator:
+    with Simulator(rate_limit="0", founder=EVE) as simulator:
         yield simulator
 
 

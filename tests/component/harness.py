@@ -113,7 +113,7 @@ ALLOWED_WRITES = {
 
 def _with_role(options):
     given = options.keys() & {"role", "roles"} or options.get("state") == "absent"
-    return options if given else {**options, "role": "developer"}
+    return options if given else {**options, "roles": ["Developer"]}
 
 
 def _entries(people):
@@ -180,6 +180,11 @@ def invitations_of(simulator, email=ANN):
 def members_now(simulator):
     """The names of the roles of each member in truth, by email."""
     return {member["email"].lower(): role_names(member) for member in simulator.members}
+
+
+def others_now(simulator):
+    """The members in truth, without the founder."""
+    return {email: names for email, names in members_now(simulator).items() if email != EVE}
 
 
 def role_names(record):

@@ -74,7 +74,6 @@ settings = st.fixed_dictionaries(
         "last_admin": st.sampled_from(["reject", "allow"]),
         "last_admin_status": st.sampled_from([400, 403]),
         "list_expired": st.booleans(),
-        "members_forbidden": st.sampled_from([False, False, False, True]),
         "patch_stale_reads": st.sampled_from([0, 0, 1, 3, 20]),
         "email_case": st.sampled_from(["lower", "as_sent"]),
         "invitation_lifetime": st.sampled_from([7 * DAY, 7 * DAY, 1 * DAY, 2 * HOUR]),

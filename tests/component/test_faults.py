@@ -402,6 +402,8 @@ def cells():
 
 def prepare(simulator, task):
     """Set up the people of a task, and complete its options."""
+    if "role" in task.options:
+        simulator.configure(organization_era="custom_roles_available")
     for email, invitation in task.invitations.items():
         simulator.invite(email, **invitation)
     for email, roles in task.members.items():

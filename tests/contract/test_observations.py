@@ -20,7 +20,7 @@ OTHER_SETTINGS = [
     {"second_invitation_status": 400},
     {"organization_era": "legacy"},
     {"organization_era": "migrated_rejects"},
-    {"organization_era": "migrated_frozen"},
+    {"organization_era": "custom_roles_available"},
     {"email_case": "as_sent"},
     {"timestamps": "offset"},
     {"timestamps": "nanoseconds"},

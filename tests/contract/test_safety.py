@@ -69,7 +69,7 @@ def test_difference_is_a_finding_not_a_failure(live, simulator):
     simulator.configure(email_case="as_sent")
     sentence, output, text = live()
     assert sentence is None
-    assert "| email_case                     | as_sent                | lower                  | no    |" in output
+    assert "|email_case|as_sent|lower|no|" in output.replace(" ", "")
     assert json.loads(text)["settings"]["email_case"] == "as_sent"
 
 
@@ -224,8 +224,7 @@ def test_terminated_run_leaves_no_invitation(simulator, tmp_path):
         ({}, {"CLICKHOUSE_CLOUD_API_URL": "http://127.0.0.1:1"}, "127.0.0.1:1 refused the connection"),
         ({}, {"CLICKHOUSE_CLOUD_API_URL": "ftp://example.com"}, "api_url: "),
         ({}, {"CLICKHOUSE_CLOUD_ORGANIZATION_ID": "mine"}, "CLICKHOUSE_CLOUD_ORGANIZATION_ID: "),
-        ({"forbidden": True}, {}, "control-plane:organization:manage"),
-        ({"members_forbidden": True}, {}, "Could not list the members"),
+        ({"permissions": "manage"}, {}, "Could not list the members"),
     ],
 )
 def test_wrong_key_missing_permission_and_no_network_end_in_a_sentence(live, simulator, settings, environment, words):

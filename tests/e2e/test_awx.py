@@ -501,7 +501,7 @@ def test_job_that_only_checks_offboards_nobody(start, simulator):
     job = start("offboard.yml", "--check --diff", clickhouse_cloud_emails="alice@example.com\n")
     assert job.finish()["clickhouse_cloud_result"]["changes"] == {"alice@example.com": "removed"}
     assert "-alice@example.com: Developer" in job.stdout
-    assert len(simulator.members) == 1
+    assert len(simulator.members) == 2
 
 
 def test_credential_fields_left_empty_count_as_unset(start, simulator):
@@ -514,7 +514,7 @@ def test_credential_fields_left_empty_count_as_unset(start, simulator):
         "CLICKHOUSE_ORG_ID": "",
     }
     job = start("report.yml", credential={**empty, **others})
-    assert job.finish()["clickhouse_cloud_report"]["summary"]["member"] == 0
+    assert job.finish()["clickhouse_cloud_report"]["summary"]["member"] == 1
 
 
 @pytest.mark.parametrize("wrong", ["key", pytest.param("secret", marks=pytest.mark.extra)])
@@ -527,8 +527,8 @@ def test_job_with_a_rejected_credential_does_not_show_it(start, simulator, wrong
 
 def test_workflow_applies_the_list_in_the_repository_and_reports(start, simulator):
     """AWX gives the later nodes of a workflow, as extra variables, what a job published."""
-    team = "clickhouse_cloud_memberships: [{email: alice@example.com}]\nclickhouse_cloud_roles: [Developer]\n"
-    team += "clickhouse_cloud_purge: true\n"
+    team = "clickhouse_cloud_memberships: [{email: admin@example.com, roles: [Admin]}, {email: alice@example.com}]\n"
+    team += "clickhouse_cloud_roles: [Developer]\nclickhouse_cloud_purge: true\n"
     files = {"team.yml": team}
     simulator.invite("zoe@example.com", role="developer")
     before = start("report.yml", files=files).finish()
@@ -538,7 +538,8 @@ def test_workflow_applies_the_list_in_the_repository_and_reports(start, simulato
     changes = {"alice@example.com": "created", "zoe@example.com": "deleted"}
     assert after["clickhouse_cloud_result"]["changes"] == changes
     report = start("report.yml", files=files, **before, **after).finish()["clickhouse_cloud_report"]
-    assert [(person["email"], person["state"]) for person in report["people"]] == [("alice@example.com", "invited")]
+    people = [(person["email"], person["state"]) for person in report["people"]]
+    assert people == [("admin@example.com", "member"), ("alice@example.com", "invited")]
     assert report["summary"]["differs"] == 0
 
 

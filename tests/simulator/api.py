@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hmac
 import json
 import math
@@ -20,14 +21,14 @@ from .operations import ROUTES
 from .responses import JSON, envelope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 # The server sets it on a request that was admitted before and is applied late.
 ADMITTED = "simulator.admitted"
 
 
-def create_app(cloud: Cloud, key: str, secret: str) -> Flask:
-    """The API of one organization, behind one key. Every response is JSON."""
+def create_app(cloud: Cloud, keys: Mapping[str, str]) -> Flask:
+    """The API of one organization, behind its keys with their secrets. Every response is JSON."""
     app = Flask(__name__, static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
@@ -37,27 +38,35 @@ def create_app(cloud: Cloud, key: str, secret: str) -> Flask:
     def admit() -> Response | None:
         if not request.path.startswith("/v1/") or request.environ.get(ADMITTED):
             return None
-        if not _is_authorized(request.headers.get("Authorization", ""), key, secret):
-            return _failure(401, "UNAUTHORIZED: The API key or its secret is wrong")
+        given = _credentials(request.headers.get("Authorization", ""))
+        key = next(
+            (key for key, secret in keys.items() if hmac.compare_digest(given, f"{key}:{secret}".encode())), None
+        )
+        if key is None:
+            return failure(401, "UNAUTHORIZED: Key is not found")
         seconds = cloud.admit(key)
         if seconds is not None:
-            response = _failure(429, "TOO_MANY_REQUESTS")
+            response = failure(429, "TOO_MANY_REQUESTS")
             reset = _reset(seconds, cloud.settings.rate_limit_reset)
             if reset:
                 response.headers["X-RateLimit-Reset"] = reset
             return response
         endpoint = request.endpoint or ""
-        cloud.check_permission(endpoint.rpartition(".")[2])
+        cloud.check_permission(key, endpoint.rpartition(".")[2])
         return None
+
+    def failure(status: int, error: str) -> Response:
+        has_id = cloud.settings.error_request_id == "sent"
+        return Response(envelope(status, error=error, has_id=has_id), status, content_type=JSON)
 
     @app.errorhandler(Rejection)
     def reject(rejection: Rejection) -> Response:
-        return _failure(rejection.status, rejection.words)
+        return failure(rejection.status, rejection.words)
 
     @app.errorhandler(HTTPException)
     def reject_http(error: HTTPException) -> Response:
         status = error.code or 500
-        response = _failure(status, error.name.upper().replace(" ", "_"))
+        response = failure(status, error.name.upper().replace(" ", "_"))
         if "Allow" in error.get_response().headers:
             response.headers["Allow"] = error.get_response().headers["Allow"]
         return response
@@ -75,7 +84,7 @@ def _api(cloud: Cloud) -> Blueprint:
         if organization_id is not None:
             cloud.check_organization(organization_id)
 
-    for operation, (method, path) in ROUTES.items():
+    for operation, (method, path, _permission) in ROUTES.items():
         view = _view(getattr(cloud, operation), takes_body=method in ("POST", "PATCH"))
         api.add_url_rule(path, operation, view, methods=[method])
     return api
@@ -111,13 +120,12 @@ def _body() -> object:
         raise Rejection(400, "The body is not valid JSON") from None
 
 
-def _is_authorized(header: str, key: str, secret: str) -> bool:
+def _credentials(header: str) -> bytes:
+    """The key and the secret of a request, with a colon between; empty for none."""
     scheme, _separator, credentials = header.partition(" ")
-    try:
-        given = base64.b64decode(credentials.strip(), validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return scheme.lower() == "basic" and hmac.compare_digest(given, f"{key}:{secret}".encode())
+    with contextlib.suppress(binascii.Error, ValueError):
+        return base64.b64decode(credentials.strip(), validate=True) if scheme.lower() == "basic" else b""
+    return b""
 
 
 def _reset(seconds: float, style: str) -> str:
@@ -135,7 +143,3 @@ def _reset(seconds: float, style: str) -> str:
 
 def _success(result: str | None) -> Response:
     return Response(envelope(200, result=result), content_type=JSON)
-
-
-def _failure(status: int, error: str) -> Response:
-    return Response(envelope(status, error=error), status, content_type=JSON)

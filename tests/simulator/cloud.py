@@ -15,11 +15,15 @@ import uuid
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from . import wire
+from .operations import ROUTES, VIEW
 from .records import (
     ADMIN,
     LEGACY_ROLES,
     MEMBER,
+    ORG_API_READER,
+    ORGANIZATION_ID,
     SYSTEM_ROLES,
+    ApiKey,
     Email,
     Invitation,
     Member,
@@ -35,9 +39,9 @@ from .settings import Settings, is_offset, parse_rate_limit
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-ORGANIZATION_ID = "00000000-0000-4000-8000-00000000c10d"
+KEY, VIEW_KEY = "SimulatedKeyId000000", "SimulatedViewKey0000"
 ORGANIZATION_NAME = "Simulated organization"
-PERMISSION = "control-plane:organization:manage"
+PERMISSION = "control-plane:organization"
 MIGRATED = "Organization has migrated to Custom Roles. Use 'assignedRoleIds' instead of 'role'."
 
 _REASONS = {
@@ -111,10 +115,15 @@ class Cloud:
     # and the settings for stale reads apply, as to a write of the API.
 
     def reset(self, settings: Settings) -> None:
-        """Starts again with an empty organization."""
+        """Starts again with an organization of its founder and the two API keys alone."""
         with self._lock:
             self._settings = settings
-            self._people = People()
+            founder = self._new_member(settings.founder, None, (ADMIN,), joined_at=wire.EPOCH)
+            self._people = People().with_members([founder] if settings.founder else [])
+            used_at = self._now() // 60 * 60
+            self._keys: dict[str, ApiKey] = {}
+            self._put_key(ApiKey(stable_id(KEY), "Ansible", (ADMIN,), KEY[-4:], wire.EPOCH, used_at=used_at))
+            self._put_key(ApiKey(stable_id(VIEW_KEY), "Access review", (ORG_API_READER,), VIEW_KEY[-4:], wire.EPOCH))
             self._roles = {role.id: role for role in (Role(stable_id(name), name, "system") for name in SYSTEM_ROLES)}
             self._emails: list[Email] = []
             self._hidden: list[_Hidden[People]] = []
@@ -279,6 +288,29 @@ class Cloud:
         return role
 
     @_locked
+    def add_key(
+        self,
+        name: str,
+        role_names: Sequence[str],
+        state: str,
+        created_ago: float,
+        expires_in: float | None,
+        used_ago: float | None,
+        sources: Sequence[str],
+    ) -> ApiKey:
+        """Adds an API key, with which nobody can authenticate. Times are seconds from now."""
+        for seconds in (created_ago, expires_in, used_ago):
+            if seconds is not None and not is_offset(seconds):
+                raise ValueError(f"The times of a key are numbers of seconds, not {seconds!r}.")
+        now = self._now()
+        expire_at = None if expires_in is None else now + expires_in
+        used_at = None if used_ago is None else (now - used_ago) // 60 * 60
+        key_id, created_at, role_ids = str(uuid.uuid4()), now - created_ago, self.role_ids(role_names)
+        return self._put_key(
+            ApiKey(key_id, name, role_ids, key_id[-4:], created_at, expire_at, used_at, state, tuple(sources))
+        )
+
+    @_locked
     def role_ids(self, names: Sequence[str]) -> tuple[str, ...]:
         """IDs of roles by name; of several with one name, the oldest. ``ValueError`` for an unknown name."""
         if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
@@ -303,10 +335,11 @@ class Cloud:
             "invitations": [self.record(i) for i in self._people.invitations.values()],
             "members": [self.record(m) for m in self._people.members.values()],
             "roles": [self.record(r) for r in self._roles.values()],
+            "keys": [self.record(k) for k in self._keys.values()],
             "emails": [dataclasses.asdict(email) for email in self._emails],
         }
 
-    def record(self, item: Invitation | Member | Role) -> dict[str, Any]:
+    def record(self, item: ApiKey | Invitation | Member | Role) -> dict[str, Any]:
         """An item as the API shows it."""
         return wire.record(item, self._settings, self._roles)
 
@@ -338,20 +371,16 @@ class Cloud:
         self._windows[key] = opened, count + 1
         return None
 
-    def check_permission(self, operation: str) -> None:
-        """Rejects a call that the settings forbid the key."""
-        settings = self._settings
-        if (
-            settings.forbidden
-            or (settings.members_forbidden and "member" in operation)
-            or (settings.roles_forbidden and operation == "list_roles")
-        ):
-            raise Rejection(403, f"The API key lacks the permission {PERMISSION}")
+    def check_permission(self, key: str, operation: str) -> None:
+        """Rejects a call that takes a permission which a key lacks; the setting is that of the first key."""
+        permission = ROUTES[operation][2] if operation in ROUTES else ""
+        granted = self._settings.permissions.split(",") if key == KEY else [VIEW]
+        if permission and permission not in granted:
+            raise Rejection(403, f"The API key lacks the permission {PERMISSION}:{permission}")
 
-    @staticmethod
-    def check_organization(organization_id: str) -> None:
+    def check_organization(self, organization_id: str) -> None:
         """Rejects a malformed ID, and every organization but the key's own."""
-        _check_uuid("organization", organization_id)
+        self._check_uuid("organization", organization_id)
         # The API does not repeat the ID of another organization.
         if organization_id.lower() != ORGANIZATION_ID:
             raise Rejection(404)
@@ -376,7 +405,9 @@ class Cloud:
         email = fields.get("email")
         if not isinstance(email, str) or not is_email(email):
             raise Rejection(400, "email must be an email address")
-        role, role_ids = self._requested_roles(fields, may_be_empty=False)
+        role, role_ids = self._requested_roles(fields)
+        if not (role or role_ids) and self._settings.invitation_without_roles == "reject":
+            raise Rejection(400, "An invitation takes at least one role")
         email = self._stored(email)
         self._reject_known(email)
         now = self._now()
@@ -388,6 +419,8 @@ class Cloud:
     @_locked
     def delete_invitation(self, invitation_id: str) -> None:
         """Revokes an invitation."""
+        if self._is_gone(invitation_id, self._people.invitations):
+            return
         invitation = self._invitation(invitation_id, self._people)
         self._write(self._people.without_invitations(lambda other: other is invitation))
 
@@ -401,16 +434,16 @@ class Cloud:
     @_locked
     def get_member(self, user_id: str) -> str:
         """JSON text of one member."""
-        return self._text(_member(user_id, self._visible_members()))
+        return self._text(self._member(user_id, self._visible_members()))
 
     @_locked
     def update_member(self, user_id: str, body: object) -> str:
         """Replaces a member's whole set of roles, and returns the JSON text of the member."""
-        member = _member(user_id, self._people.members)
+        member = self._member(user_id, self._people.members)
         fields = _check_object(body)
         if "role" in fields and self._settings.organization_era.startswith("migrated"):
             raise Rejection(400, MIGRATED)
-        role, role_ids = complete_roles(*self._requested_roles(fields, may_be_empty=True))
+        role, role_ids = complete_roles(*self._requested_roles(fields))
         updated = dataclasses.replace(member, role=role, role_ids=role_ids)
         self._reject_without_admin(member, updated)
         self._write(self._people.with_members([updated]))
@@ -419,7 +452,9 @@ class Cloud:
     @_locked
     def remove_member(self, user_id: str) -> None:
         """Removes a member."""
-        member = _member(user_id, self._people.members)
+        if self._is_gone(user_id, self._people.members):
+            return
+        member = self._member(user_id, self._people.members)
         self._reject_without_admin(member, None)
         self._write(self._people.without_member(member.user_id))
 
@@ -437,13 +472,48 @@ class Cloud:
                     "id": ORGANIZATION_ID,
                     "name": ORGANIZATION_NAME,
                     "createdAt": "2024-01-02T03:04:05.678Z",
+                    "privateEndpoints": [],
+                    "byocConfig": [],
+                    "enableCoreDumps": True,
                 }
             )
         ]
 
+    @_locked
+    def list_keys(self) -> list[str]:
+        """JSON texts of the API keys."""
+        return [json.dumps(self.record(key)) for key in self._keys.values()]
+
+    @_locked
+    def get_key(self, key_id: str) -> str:
+        """JSON text of one API key."""
+        self._check_uuid("key", key_id)
+        if key_id.lower() not in self._keys:
+            raise self._absent(key_id)
+        return json.dumps(self.record(self._keys[key_id.lower()]))
+
+    @_locked
+    def list_activities(self) -> list[str]:
+        """JSON texts of what the members did: each joined, or as long ago as activities are kept."""
+        oldest = self._now() - self._settings.activities_kept
+        return [
+            json.dumps(
+                {
+                    "id": stable_id(f"activity of {member.user_id}"),
+                    "createdAt": wire.timestamp(max(member.joined_at, oldest), "milliseconds"),
+                    "type": "organization_member_join",
+                    "actorType": "user",
+                    "actorId": member.user_id if self._settings.activity_actor == "user_id" else member.email,
+                    "actorDetails": member.email,
+                    "organizationId": ORGANIZATION_ID,
+                }
+            )
+            for member in self._people.members.values()
+        ]
+
     # The rules.
 
-    def _requested_roles(self, fields: dict[str, Any], *, may_be_empty: bool) -> tuple[str | None, tuple[str, ...]]:
+    def _requested_roles(self, fields: dict[str, Any]) -> tuple[str | None, tuple[str, ...]]:
         """``role`` and role IDs of a request, of which exactly one must be given."""
         era = self._settings.organization_era
         if "role" in fields and "assignedRoleIds" in fields:
@@ -455,7 +525,7 @@ class Cloud:
                 raise Rejection(400, MIGRATED)
             return fields["role"], ()
         ids = fields.get("assignedRoleIds")
-        if not isinstance(ids, list) or not (ids or may_be_empty) or not all(isinstance(i, str) for i in ids):
+        if not isinstance(ids, list) or not all(isinstance(i, str) for i in ids):
             raise Rejection(400, "One of role and assignedRoleIds must be given")
         if era == "legacy":
             raise Rejection(400, "Custom roles are not available to this organization")
@@ -477,6 +547,8 @@ class Cloud:
 
     def _reject_without_admin(self, member: Member, updated: Member | None) -> None:
         """Rejects taking the role Admin from the last member who has it; ``updated`` is ``None`` to remove them."""
+        if not updated and len(self._people.members) == 1 and self._settings.founder:
+            raise Rejection(self._settings.last_admin_status, "The organization must have at least one member")
         if self._settings.last_admin == "allow" or ADMIN not in member.role_ids:
             return
         if updated and ADMIN in updated.role_ids:
@@ -501,19 +573,54 @@ class Cloud:
     ) -> Invitation:
         return Invitation(str(uuid.uuid4()), email, *complete_roles(role, role_ids), created_at, expire_at)
 
-    def _new_member(self, email: str, role: str | None, role_ids: tuple[str, ...], account: str = "") -> Member:
+    def _new_member(
+        self,
+        email: str,
+        role: str | None,
+        role_ids: tuple[str, ...],
+        account: str = "",
+        joined_at: float | None = None,
+    ) -> Member:
         name = email.partition("@")[0].replace(".", " ").title()
-        return Member(stable_id(account + email.lower()), name, email, *complete_roles(role, role_ids), self._now())
+        roles = complete_roles(role, role_ids)
+        return Member(stable_id(account + email.lower()), name, email, *roles, joined_at or self._now())
+
+    def _put_key(self, key: ApiKey) -> ApiKey:
+        self._keys[key.id] = key
+        return key
 
     def _is_shown(self, invitation: Invitation) -> bool:
         return self._settings.list_expired or not invitation.is_expired(self._now())
 
     def _invitation(self, invitation_id: str, people: People) -> Invitation:
-        _check_uuid("invitation", invitation_id)
+        self._check_uuid("invitation", invitation_id)
         invitation = people.invitations.get(invitation_id.lower())
         if invitation is None or not self._is_shown(invitation):
-            raise Rejection(404, invitation_id)
+            raise self._absent(invitation_id)
         return invitation
+
+    def _member(self, user_id: str, members: Mapping[str, Member]) -> Member:
+        self._check_uuid("user", user_id)
+        member = members.get(user_id.lower())
+        if member is None:
+            raise self._absent(user_id)
+        return member
+
+    def _check_uuid(self, what: str, value: str) -> None:
+        if not _UUID.fullmatch(value) or not uuid.UUID(value).int:
+            raise Rejection(self._settings.malformed_id_status, f"Invalid {what} id")
+
+    def _absent(self, item_id: str) -> Rejection:
+        return Rejection(self._settings.absent_status, item_id)
+
+    def _is_gone(self, item_id: str, items: Mapping[str, object]) -> bool:
+        """Whether a DELETE finds nothing and succeeds all the same; it raises if the settings reject it otherwise."""
+        status = self._settings.delete_again_status
+        if not _UUID.fullmatch(item_id) or item_id.lower() in items or status == 404:
+            return False
+        if status == 200:
+            return True
+        raise Rejection(status, f"{item_id} is gone")
 
     def _member_of(self, email: str) -> Member:
         member = self._people.member(self._stored(email))
@@ -600,16 +707,3 @@ def _check_object(body: object) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Rejection(400, "The body must be an object")
     return body
-
-
-def _check_uuid(what: str, value: str) -> None:
-    if not _UUID.fullmatch(value):
-        raise Rejection(400, f"Invalid {what} id {value}")
-
-
-def _member(user_id: str, members: Mapping[str, Member]) -> Member:
-    _check_uuid("user", user_id)
-    member = members.get(user_id.lower())
-    if member is None:
-        raise Rejection(404, user_id)
-    return member

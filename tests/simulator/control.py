@@ -32,9 +32,12 @@ def create_blueprint(simulator: Simulator) -> Blueprint:
         "expire": simulator.expire,
         "members": simulator.add_member,
         "sign_on": simulator.sign_on,
+        "provision": simulator.provision,
+        "invite_by_domain": simulator.invite_by_domain,
         "update_member": simulator.update_member,
         "remove_member": simulator.remove_member,
         "roles": simulator.add_role,
+        "keys": simulator.add_key,
         "faults": simulator.order_fault,
     }
     for name, action in actions.items():

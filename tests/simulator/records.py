@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-SYSTEM_ROLES = ("Admin", "Billing", "Member", "Org API reader", "Developer")
+SYSTEM_ROLES = (
+    "Admin",
+    "Billing",
+    "Member",
+    "Org API reader",
+    "Developer",  # of an older organization
+    "Service admin",
+    "Service read only",
+    "SQL console admin",
+    "SQL console read only",
+)
+ORGANIZATION_ID = "00000000-0000-4000-8000-00000000c10d"
 LEGACY_ROLES = ("admin", "developer")
 
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+")
@@ -27,6 +38,26 @@ class Role:
     id: str
     name: str
     type: str
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ApiKey:
+    """An API key. Times are seconds since the epoch, ``None`` for never."""
+
+    id: str
+    name: str
+    role_ids: tuple[str, ...]
+    suffix: str
+    created_at: float
+    expire_at: float | None = None
+    used_at: float | None = None
+    state: str = "enabled"
+    sources: tuple[str, ...] = ("0.0.0.0/0",)
+
+    @property
+    def role(self) -> str:
+        """The legacy role."""
+        return "admin" if ADMIN in self.role_ids else "developer"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -112,6 +143,7 @@ def stable_id(name: str) -> str:
 ADMIN = stable_id("Admin")
 DEVELOPER = stable_id("Developer")
 MEMBER = stable_id("Member")
+ORG_API_READER = stable_id("Org API reader")
 
 
 def complete_roles(role: str | None, role_ids: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:

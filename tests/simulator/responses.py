@@ -53,9 +53,11 @@ def _phrase(status: int) -> str:
     return _PHRASES.get(status, "Unknown")
 
 
-def envelope(status: int, *, result: str | None = None, error: str | None = None) -> bytes:
+def envelope(status: int, *, result: str | None = None, error: str | None = None, has_id: bool = True) -> bytes:
     """The envelope, which is the body of every response of the API; ``result`` is JSON text."""
-    fields: dict[str, object] = {"status": status, "requestId": str(uuid.uuid4())}
+    fields: dict[str, object] = {"status": status}
+    if has_id:
+        fields["requestId"] = str(uuid.uuid4())
     if error is not None:
         fields["error"] = error
     text = json.dumps(fields)

@@ -8,6 +8,9 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .operations import PERMISSIONS
+from .records import is_email
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -16,11 +19,18 @@ _CHOICES: dict[str, tuple[object, ...]] = {
     "second_invitation_status": (409, 400),
     "second_beside_expired": ("allow", "reject"),
     "organization_era": (
+        "migrated_frozen",
+        "migrated_rejects",
         "custom_roles_available",
         "legacy",
-        "migrated_rejects",
-        "migrated_frozen",
     ),
+    "invitation_without_roles": ("accept", "reject"),
+    "no_roles": ("empty", "missing", "null"),
+    "error_request_id": ("sent", "missing"),
+    "absent_status": (404, 400),
+    "delete_again_status": (404, 400, 200),
+    "malformed_id_status": (400, 404),
+    "activity_actor": ("user_id", "other"),
     "member_invitation_status": (409, 400),
     "last_admin": ("reject", "allow"),
     "last_admin_status": (400, 403),
@@ -44,7 +54,14 @@ class Settings:
     second_invitation_status: int = 409
     second_beside_expired: str = "allow"
     list_expired: bool = True
-    organization_era: str = "custom_roles_available"
+    organization_era: str = "migrated_frozen"
+    founder: str = "admin@example.com"
+    invitation_without_roles: str = "accept"
+    no_roles: str = "empty"
+    error_request_id: str = "sent"
+    absent_status: int = 404
+    delete_again_status: int = 404
+    malformed_id_status: int = 400
     member_invitation_status: int = 409
     last_admin: str = "reject"
     last_admin_status: int = 400
@@ -52,9 +69,9 @@ class Settings:
     read_lag: float = 0.0
     patch_stale_reads: int = 0
     patch_lag: float = 0.0
-    members_forbidden: bool = False
-    roles_forbidden: bool = False
-    forbidden: bool = False
+    permissions: str = ",".join(PERMISSIONS)
+    activity_actor: str = "user_id"
+    activities_kept: float = 90 * 24 * 3600.0
     invitation_lifetime: float = 7 * 24 * 3600.0
     rate_limit: str = "10/10"
     rate_limit_reset: str = "whole"
@@ -102,12 +119,22 @@ def _is_count(value: object) -> bool:
 
 _RULES: tuple[tuple[tuple[str, ...], str, Callable[[object], bool]], ...] = (
     (
-        ("list_expired", "members_forbidden", "roles_forbidden", "forbidden"),
+        ("list_expired",),
         "true or false",
         lambda value: isinstance(value, bool),
     ),
+    (
+        ("founder",),
+        "an email address, or empty",
+        lambda value: value == "" or (isinstance(value, str) and is_email(value)),
+    ),
+    (
+        ("permissions",),
+        f"some of {', '.join(PERMISSIONS)} with commas between",
+        lambda value: isinstance(value, str) and {*value.split(",")} <= {"", *PERMISSIONS},
+    ),
     (("stale_reads", "patch_stale_reads"), "a whole number", _is_count),
-    (("read_lag", "patch_lag", "invitation_lifetime"), "a number of seconds", is_seconds),
+    (("read_lag", "patch_lag", "invitation_lifetime", "activities_kept"), "a number of seconds", is_seconds),
     (("clock_offset", "date_offset"), "a number of seconds, negative or not", is_offset),
 )
 

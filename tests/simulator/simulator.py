@@ -9,8 +9,9 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from . import api, control
-from .cloud import ORGANIZATION_ID, Cloud
+from .cloud import KEY, VIEW_KEY, Cloud
 from .faults import Faults
+from .records import ORGANIZATION_ID
 from .server import Server
 from .settings import Settings
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-KEY = "SimulatedKeyId000000"
 SECRET = "4b1dSimulatedSecretThatOpensNothing0000000"
+VIEW_SECRET = "4b1dSimulatedSecretThatOnlyViews0000000000"
 
 
 class Simulator:
@@ -33,11 +34,13 @@ class Simulator:
     def __init__(self, *, port: int = 0, tls: tuple[str, str] | None = None, **settings: object) -> None:
         self.key = KEY
         self.secret = SECRET
+        self.view_key = VIEW_KEY
+        self.view_secret = VIEW_SECRET
         self.organization_id = ORGANIZATION_ID
         self._settings = Settings().changed(settings)
         self.cloud = Cloud(self._settings)
         self.faults = Faults()
-        self.app = api.create_app(self.cloud, self.key, self.secret)
+        self.app = api.create_app(self.cloud, {KEY: SECRET, VIEW_KEY: VIEW_SECRET})
         self.app.register_blueprint(control.create_blueprint(self))
         self._server = Server(self.app, self.cloud, self.faults, port, tls)
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.port}"
@@ -67,7 +70,7 @@ class Simulator:
         }
 
     def reset(self, **settings: object) -> None:
-        """Starts again with an empty organization, without faults, late writes and logged requests.
+        """Starts again with a new organization, without faults, late writes and logged requests.
 
         The settings are those given to ``Simulator``, changed by these.
         """
@@ -125,6 +128,14 @@ class Simulator:
         """
         return self.cloud.record(self.cloud.sign_on(email, role, role_names))
 
+    def provision(self, email: str, role_names: Sequence[str] = ("Member",)) -> dict[str, Any]:
+        """An identity provider makes a member by SCIM, also beside one whose email has another case."""
+        return self.add_member(email, role_names=role_names, account="scim")
+
+    def invite_by_domain(self, email: str) -> dict[str, Any]:
+        """The organization invites a person by itself, since the domain of their email is approved."""
+        return self.invite(email, role_names=["Member"])
+
     def update_member(self, email: str, role: str | None = None, role_names: Sequence[str] = ()) -> dict[str, Any]:
         """Somebody replaces a member's roles, by none if none are given; ``LookupError`` if there is no such member."""
         return self.cloud.record(self.cloud.update_member_of(email, role, role_names))
@@ -136,6 +147,20 @@ class Simulator:
     def add_role(self, name: str, type: str = "custom") -> dict[str, Any]:
         """Adds a role; two may have one name."""
         return self.cloud.record(self.cloud.add_role(name, type))
+
+    def add_key(
+        self,
+        name: str,
+        role_names: Sequence[str] = (),
+        state: str = "enabled",
+        created_ago: float = 0.0,
+        expires_in: float | None = None,
+        used_ago: float | None = None,
+        sources: Sequence[str] = ("0.0.0.0/0",),
+    ) -> dict[str, Any]:
+        """Adds an API key, with which nobody can authenticate. Times are seconds from now and may be negative."""
+        times = (created_ago, expires_in, used_ago)
+        return self.cloud.record(self.cloud.add_key(name, role_names, state, *times, sources))
 
     def order_fault(
         self,
@@ -163,6 +188,11 @@ class Simulator:
     def roles(self) -> list[dict[str, Any]]:
         """All roles, the system roles first."""
         return list(self.cloud.everything()["roles"])
+
+    @property
+    def keys(self) -> list[dict[str, Any]]:
+        """All API keys, the simulator's own two first."""
+        return list(self.cloud.everything()["keys"])
 
     @property
     def emails(self) -> list[dict[str, Any]]:

@@ -91,13 +91,23 @@ class Api:
     def roles(self, status=200):
         return self.call("GET", "/roles", "list_roles", status)
 
+    def keys(self, status=200):
+        return self.call("GET", "/keys", "list_keys", status)
+
+    def key(self, key_id, status=200):
+        return self.call("GET", f"/keys/{key_id}", "get_key", status)
+
+    def activities(self, status=200):
+        return self.call("GET", "/activities", "list_activities", status)
+
     def role_id(self, name):
         return next(role["id"] for role in self.simulator.roles if role["name"] == name)
 
 
 @pytest.fixture(scope="session")
 def running_simulator():
-    with Simulator() as simulator:
+    # Nobody to tell apart from the people of a test; roles of both kinds, which agree.
+    with Simulator(founder="", organization_era="custom_roles_available") as simulator:
         yield simulator
 
 

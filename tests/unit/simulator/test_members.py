@@ -174,18 +174,6 @@ def test_stale_reads_hide_updates_and_removals(api, simulator, ann):
     assert api.members() == []
 
 
-def test_members_can_be_forbidden(api, simulator, ann):
-    simulator.configure(members_forbidden=True)
-    for response in (
-        api.members(403),
-        api.member(ann["userId"], 403),
-        api.update(ann["userId"], 403, role="admin"),
-        api.remove(ann["userId"], 403),
-    ):
-        assert "control-plane:organization:manage" in response
-    assert simulator.members == [ann]
-
-
 def test_person_keeps_the_user_id_after_leaving_and_joining_again(api, simulator, ann):
     api.remove(ann["userId"])
     back = simulator.sign_on("Ann@example.com", role_names=["Developer"])

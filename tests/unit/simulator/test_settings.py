@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import time
+import uuid
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -140,18 +141,37 @@ def test_read_lag_hides_a_write_for_so_many_seconds(api, simulator):
     assert len(api.list()) == 1
 
 
-def test_forbidden_calls_are_403(api, simulator):
-    simulator.configure(members_forbidden=True)
-    assert "control-plane:organization:manage" in api.members(403)
-    assert api.list() == []
-    simulator.configure(members_forbidden=False, roles_forbidden=True)
-    assert api.members() == []
-    assert "FORBIDDEN" in api.roles(403)
-    simulator.configure(forbidden=True)
-    assert "control-plane:organization:manage" in api.list(403)
-    api.create("ann@example.com", 403)
-    response = api.session.get(f"{simulator.url}/v1/organizations", timeout=5)
-    assert response.status_code == 403
+NEEDED = {
+    "view": [("GET", "/invitations"), ("GET", "/invitations/{id}"), ("GET", "/members"), ("GET", "/members/{id}")],
+    "manage": [
+        ("GET", "/roles"),
+        ("POST", "/invitations"),
+        ("DELETE", "/invitations/{id}"),
+        ("PATCH", "/members/{id}"),
+        ("DELETE", "/members/{id}"),
+    ],
+    "view-api-keys": [("GET", "/keys"), ("GET", "/keys/{id}")],
+    "view-activities": [("GET", "/activities")],
+}
+
+
+@pytest.mark.parametrize("granted", NEEDED)
+def test_call_without_its_permission_is_403(api, simulator, granted):
+    simulator.configure(permissions=granted)
+    for permission, calls in NEEDED.items():
+        for method, path in calls:
+            response = api.raw(method, path.format(id=uuid.uuid4()), json={})
+            assert (response.status_code == 403) == (permission != granted), (method, path)
+            if permission != granted:
+                assert response.json()["error"].endswith(f"control-plane:organization:{permission}")
+    assert api.session.get(f"{simulator.url}/v1/organizations", timeout=5).status_code == 200
+
+
+def test_second_key_may_view_whatever_the_setting(api, simulator):
+    simulator.configure(permissions="")
+    api.session.auth = (simulator.view_key, simulator.view_secret)
+    statuses = [api.raw("GET", path).status_code for path in ("/invitations", "/members", "/roles", "/keys")]
+    assert statuses == [200, 200, 403, 403]
 
 
 @pytest.mark.parametrize(
@@ -210,6 +230,8 @@ def test_email_keeps_its_case_where_set(api, simulator):
         {"second_invitation_status": True},
         {"organization_era": None},
         {"list_expired": "yes"},
+        {"founder": "nobody"},
+        {"permissions": "view,all"},
         {"stale_reads": -1},
         {"stale_reads": 1.5},
         {"read_lag": -1},
