@@ -722,11 +722,12 @@ def test_workflow_applies_the_list_only_after_an_approval(set_up):
     ]
 
 
-# What AWX does with a project at each update, in its project_update.yml.
-UPDATE = [
-    {"ansible.builtin.command": {"argv": ["find", ".", "-delete"], "chdir": "checkout"}},
-    {"ansible.builtin.git": {"repo": "{{ repository }}", "dest": "{{ playbook_dir }}/checkout"}},
-]
+def update(project, branch):
+    """The tasks with which AWX updates a project, in its project_update.yml."""
+    if project["scm_delete_on_update"]:
+        yield {"ansible.builtin.command": {"argv": ["find", ".", "-delete"], "chdir": "checkout"}}
+    git = {"repo": "{{ repository }}", "dest": "{{ playbook_dir }}/checkout", "version": branch or "HEAD"}
+    yield {"ansible.builtin.git": git}
 
 
 @pytest.mark.extra
@@ -741,11 +742,7 @@ def test_project_without_a_branch_leaves_the_one_that_was_named_before(set_up, t
     ):
         subprocess.run(command, check=True)
     (tmp_path / "checkout").mkdir()
-    delete, clone = UPDATE
-    tasks = []
-    for branch in ("dev", project["scm_branch"] or "HEAD"):
-        tasks += [delete] if project["scm_delete_on_update"] else []
-        tasks += [{"ansible.builtin.git": {**clone["ansible.builtin.git"], "version": branch}}]
+    tasks = [*update(project, "dev"), *update(project, project["scm_branch"])]
     runs.play(tmp_path, tasks, repository=f"file://{tmp_path}/repository")
     assert (tmp_path / "checkout/.git/HEAD").read_text() == "ref: refs/heads/main\n"
 
