@@ -320,7 +320,7 @@ def test_every_option_and_attribute_of_the_module_is_documented(ansible_doc, mod
 # --- migration, simulator ---------------------------------------------------------------------------------------------
 
 
-def test_task_of_the_migration_guide_does_what_the_uri_task_did(play, simulator, ansible_doc):
+def test_task_of_the_migration_guide_does_what_the_uri_task_did(play, simulator):
     page = GUIDES / "guide_migration.rst"
     before, after = blocks(page, "yaml+jinja")
     before = before.replace("https://api.clickhouse.cloud", simulator.url)
@@ -334,10 +334,13 @@ def test_task_of_the_migration_guide_does_what_the_uri_task_did(play, simulator,
     nothing = dict.fromkeys(simulator.environment, "")
     address = {"CLICKHOUSE_CLOUD_API_URL": simulator.url}
     assert "changed=0" in play(yaml.safe_load(after), environment=nothing | address, vars=variables)
+
+
+def test_guide_to_credentials_has_the_variables_of_the_modules(ansible_doc):
     options = ansible_doc["membership"]["doc"]["options"]
-    for option, provider, own in table(page, "Option"):
-        text = " ".join(options[option.rpartition(":")[2].strip("`")]["description"])
-        assert re.findall(r"E\((\w+)\)", text) == [own.strip("`"), provider.strip("`")]
+    for option, variables in table(GUIDES / "guide_credentials.rst", "Option"):
+        text = " ".join(options[option.strip("`")]["description"])
+        assert re.findall(r"E\((\w+)\)", text) == re.findall(r"``(\w+)``", variables)
 
 
 def test_commands_of_the_simulator_guide_print_what_it_shows(run, simulator):
