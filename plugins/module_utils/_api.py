@@ -6,120 +6,33 @@
 
 from __future__ import annotations
 
-import enum
-import functools
-import re
-from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, Union
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ._errors import ApiError
 from ._options import is_uuid, normalize_email
+from ._records import Deletion, Invitation, Member, Role, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
 
     from ._client import Client
+    from ._records import Desired
 
     _Record = TypeVar("_Record")
 
-_TIMESTAMP = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d+))?\s*(?:[Zz]|([+-]\d\d):?(\d\d))?",
-    re.ASCII,
-)
-
-
-@dataclass(frozen=True)
-class Role:
-    """A system role or a custom role. Name and type are None where only the ID is known."""
-
-    id: str
-    name: str | None = None
-    type: str | None = None
-
-    def as_result(self) -> dict[str, Any]:
-        """The role as a module returns it."""
-        return {"role_id": self.id, "role_name": self.name, "role_type": self.type}
-
-
-@dataclass(frozen=True)
-class Desired:
-    """The roles that a person is to have: ``assigned_roles`` or, if there are none, the legacy ``role``."""
-
-    email: str
-    role: str | None = None
-    assigned_roles: tuple[Role, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Invitation:
-    """An invitation. A predicted one has no ID and no times.
-
-    ``role`` is the API's legacy field. ``assigned_roles`` is None if the API does not send the field, as for older
-    organizations, and empty if the field tells nothing.
-    """
-
-    email: str
-    role: str | None = None
-    assigned_roles: tuple[Role, ...] | None = None
-    id: str | None = None
-    created_at: str | None = None
-    expire_at: str | None = None
-
-    def expires_within(self, time: timedelta, now: datetime) -> bool:
-        """Whether it expires within this time from now, or has expired. Without an expiry it never does."""
-        expiry = parse_timestamp(self.expire_at)
-        return expiry is not None and expiry - now <= time
-
-    def expired(self, now: datetime) -> bool:
-        """Whether nobody can join with it any more."""
-        return self.expires_within(timedelta(0), now)
-
-    def lifetime(self) -> timedelta | None:
-        """Its whole lifetime, None if the API does not tell."""
-        created, expiry = parse_timestamp(self.created_at), parse_timestamp(self.expire_at)
-        return expiry - created if created and expiry else None
-
-    def as_result(self, now: datetime) -> dict[str, Any]:
-        """The invitation as a module returns it."""
-        return {**vars(self), "assigned_roles": roles_as_result(self), "expired": self.expired(now)}
-
-
-@dataclass(frozen=True)
-class Member:
-    """A person who has joined. Roles are as those of an invitation."""
-
-    email: str
-    role: str | None = None
-    assigned_roles: tuple[Role, ...] | None = None
-    user_id: str | None = None
-    name: str | None = None
-    joined_at: str | None = None
-
-    def as_result(self) -> dict[str, Any]:
-        """The member as a module returns it."""
-        return {**vars(self), "assigned_roles": roles_as_result(self)}
-
-
-# A record with roles.
-Holder = Union[Desired, Invitation, Member]
-
-
-class Deletion(enum.Enum):
-    """The result of a DELETE. ``UNCLEAR``: the record is gone, and an ambiguous attempt of this call may be why."""
-
-    DELETED = "deleted"
-    ALREADY_GONE = "already gone"
-    UNCLEAR = "unclear"
-
 
 class CloudApi:
-    """The API of one organization of ClickHouse Cloud. Each method that calls it raises ApiError on failure."""
+    """The API of one organization of ClickHouse Cloud. Each method that calls it raises ApiError on failure.
+
+    ``unreadable`` counts the records that could not be read, for each list as it was last read.
+    """
 
     def __init__(self, client: Client, organization_id: str | None) -> None:
         self.client = client
+        self.unreadable: Counter[str] = Counter()
         self._organization_id = organization_id
 
     @property
@@ -132,15 +45,18 @@ class CloudApi:
         return self._list("list the invitations", "invitations", _invitation)
 
     def members(self) -> list[Member]:
-        """List the members."""
-        return self._list("list the members", "members", _member)
+        """List the members. An organization has at least the person who made it, so an empty list is an error."""
+        members = self._list("list the members", "members", _member)
+        if not members:
+            raise _unreadable("list the members", "GET", self._path("members"), "an empty list of members")
+        return members
 
     def members_if_allowed(self) -> list[Member] | None:
         """List the members; None if the API says that the key may not."""
         try:
             return self.members()
         except ApiError as error:
-            if error.status == 403 and error.from_api:
+            if error.status == 403 and error.rejected:
                 return None
             raise
 
@@ -155,9 +71,8 @@ class CloudApi:
         try:
             record = self.client.call(purpose, "GET", path)
         except ApiError as error:
-            # An unknown ID can be answered 400, an unknown organization is answered 404: the list tells them apart, and
-            # has what a stale read missed.
-            if error.status not in (400, 404):
+            # An unknown organization is answered 404, too: the list tells them apart, and has what a stale read missed.
+            if error.status != 404:
                 raise
             return next((invitation for invitation in self.invitations() if invitation.id == invitation_id), None)
         invitation = _invitation(record)
@@ -199,9 +114,9 @@ class CloudApi:
         If it rejects both, the first rejection is raised.
         """
         by_role = {**fields, "role": desired.role}
-        ids = sorted(role.id for role in desired.assigned_roles or ())
-        if not ids:
+        if desired.assigned_roles is None:
             return self.client.call(purpose, method, path, by_role)
+        ids = sorted(role.id for role in desired.assigned_roles)
         try:
             return self.client.call(purpose, method, path, {**fields, "assignedRoleIds": ids})
         except ApiError as rejection:
@@ -226,8 +141,9 @@ class CloudApi:
         path = self._path(collection)
         records = self.client.call(purpose, "GET", path)
         readable = list(filter(None, map(read, records))) if isinstance(records, list) else []
-        if not readable and records != []:
+        if not isinstance(records, list) or (records and not readable):
             raise _unreadable(purpose, "GET", path)
+        self.unreadable[collection] = len(records) - len(readable)
         return readable
 
     def _path(self, *parts: str) -> str:
@@ -248,26 +164,6 @@ class CloudApi:
         return ids[0]
 
 
-@functools.lru_cache
-def parse_timestamp(text: str | None) -> datetime | None:
-    """Parse an ISO 8601 timestamp with any number of fraction digits, UTC if it has no offset; None if it is none."""
-    match = _TIMESTAMP.fullmatch(text.strip()) if text else None
-    if not match:
-        return None
-    day, time, fraction, hours, minutes = match.groups()
-    # The one form that Python 3.9 reads.
-    iso = f"{day}T{time}.{fraction or '':0<6.6}{hours or '+00'}:{minutes or '00'}"
-    try:
-        return datetime.fromisoformat(iso).astimezone(timezone.utc)
-    except (ValueError, OverflowError):
-        return None
-
-
-def roles_as_result(holder: Holder) -> list[dict[str, Any]]:
-    """The assigned roles as a module returns them."""
-    return [role.as_result() for role in holder.assigned_roles or ()]
-
-
 def _unreadable(purpose: str, method: str, path: str, reason: str = "unexpected content") -> ApiError:
     """Make the error for a valid envelope around an invalid result. The request may have taken effect."""
     what = f"the response is not one of ClickHouse Cloud's ({reason})"
@@ -276,32 +172,29 @@ def _unreadable(purpose: str, method: str, path: str, reason: str = "unexpected 
 
 
 def _text(value: object) -> str | None:
-    """A text without lone surrogates, which nothing downstream can print; None for anything else."""
-    if not isinstance(value, str):
-        return None
-    return value if value.isascii() else value.encode(errors="replace").decode()
+    """A text that can be printed anywhere; None for anything else."""
+    return visible(value) if isinstance(value, str) else None
 
 
 def _email(value: object) -> str:
-    return normalize_email(_text(value) or "")
+    return normalize_email(visible(value.strip())) if isinstance(value, str) else ""
 
 
-def _role_id(value: object) -> str | None:
-    text = _text(value) or None
-    return text.lower() if text and is_uuid(text) else text
+def _role_id(value: object) -> str:
+    text = _text(value) or ""
+    return text.lower() if is_uuid(text) else text
 
 
 def _assigned_roles(value: object) -> tuple[Role, ...] | None:
-    """Read ``assignedRoles``. If one of them cannot be read, none is known."""
+    """Read ``assignedRoles``. A role that cannot be read has an empty ID, and so is known to be there."""
     if value is None:
         return None
-    roles = []
-    for record in value if isinstance(value, list) else ():
-        role_id = _role_id(record.get("roleId")) if isinstance(record, dict) else None
-        if role_id is None:
-            return ()
-        roles.append(Role(role_id, _text(record.get("roleName")), _text(record.get("roleType"))))
-    return tuple(roles)
+    records = value if isinstance(value, list) else [None]
+    return tuple(_assigned_role(record if isinstance(record, dict) else {}) for record in records)
+
+
+def _assigned_role(record: dict[str, object]) -> Role:
+    return Role(_role_id(record.get("roleId")), _text(record.get("roleName")), _text(record.get("roleType")))
 
 
 def _invitation(record: object) -> Invitation | None:
@@ -319,14 +212,17 @@ def _invitation(record: object) -> Invitation | None:
 
 
 def _member(record: object) -> Member | None:
-    """Read a member; None if the record has no user ID or no email, which leaves nothing to be done with it."""
-    if not isinstance(record, dict) or not _text(record.get("userId")) or not _email(record.get("email")):
+    """Read a member; None if it has no email, or no user ID that can be a segment of a path."""
+    if not isinstance(record, dict) or not _email(record.get("email")):
+        return None
+    user_id = _text(record.get("userId"))
+    if user_id in (None, "", ".", ".."):
         return None
     return Member(
         email=_email(record["email"]),
         role=_text(record.get("role")),
         assigned_roles=_assigned_roles(record.get("assignedRoles")),
-        user_id=_text(record.get("userId")),
+        user_id=user_id,
         name=_text(record.get("name")),
         joined_at=_text(record.get("joinedAt")),
     )
@@ -337,4 +233,4 @@ def _role(record: object) -> Role | None:
     if not isinstance(record, dict):
         return None
     role_id, name = _role_id(record.get("id")), _text(record.get("name"))
-    return Role(role_id, name, _text(record.get("type")) or "custom") if role_id and name else None
+    return Role(role_id, name, _text(record.get("type"))) if role_id and name else None

@@ -69,7 +69,7 @@ class ApiError(Exception):
     def rejected(self) -> bool:
         """The API itself said no to this one request; requests for other people may well succeed."""
         client_error = self.status is not None and 400 <= self.status < 500
-        return self.from_api and client_error and not self.transient and self.status not in (401, 403, 407)
+        return self.from_api and client_error and not self.transient and self.status != 401
 
     @property
     def unreachable(self) -> bool:

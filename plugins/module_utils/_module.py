@@ -110,11 +110,11 @@ def run(module: AnsibleModule, task: Callable[[AnsibleModule, _api.CloudApi], di
     """Run a task, and end the module with its result or its failure."""
     # Everything loaded so far stays to the end: Python's last garbage collection need not search it, which takes 35 ms.
     gc.freeze()
-    client: _client.Client | None = None
+    api: _api.CloudApi | None = None
     try:
         settings, organization_id = _settings(module)
-        client = _client.Client(settings, time)
-        result = task(module, _api.CloudApi(client, organization_id))
+        api = _api.CloudApi(_client.Client(settings, time), organization_id)
+        result = task(module, api)
     except _options.OptionError as error:
         result = _failure(str(error))
     except _errors.ApiError as error:
@@ -125,9 +125,9 @@ def run(module: AnsibleModule, task: Callable[[AnsibleModule, _api.CloudApi], di
         result = _failure(msg, kind, exception=_errors.mask_proxies(traceback.format_exc()))
     for warning in result.pop("warnings", ()):
         _warn(module, warning)
-    if client:
-        result["api"] = client.as_result()
-        for warning in _client_warnings(client):
+    if api:
+        result["api"] = api.client.as_result()
+        for warning in (*_list_warnings(api), *_client_warnings(api.client)):
             _warn(module, warning)
     if result.pop("failed", False):
         module.fail_json(**result)
@@ -146,6 +146,13 @@ def _warn(module: AnsibleModule, warning: str) -> None:
     """
     if not module.no_log:
         module.warn(remove_values(warning, module.no_log_values))
+
+
+def _list_warnings(api: _api.CloudApi) -> Iterator[str]:
+    """Yield what the user should know of lists that have records which cannot be read."""
+    for name, number in api.unreadable.items():
+        if number:
+            yield f"{number} records in ClickHouse Cloud's list of {name} cannot be read and are left out: report this."
 
 
 def _client_warnings(client: _client.Client) -> Iterator[str]:

@@ -218,7 +218,7 @@ if TYPE_CHECKING:
 
     from ansible.module_utils.basic import AnsibleModule
 
-    from ..module_utils import _api
+    from ..module_utils import _api, _records
 
 
 def read(module: AnsibleModule, api: _api.CloudApi) -> dict[str, Any]:
@@ -235,8 +235,8 @@ def read(module: AnsibleModule, api: _api.CloudApi) -> dict[str, Any]:
 
 
 def info_result(
-    invitations: Iterable[_api.Invitation],
-    members: Iterable[_api.Member] | None,
+    invitations: Iterable[_records.Invitation],
+    members: Iterable[_records.Member] | None,
     emails: Collection[str] | None,
     status: str,
     now: datetime,

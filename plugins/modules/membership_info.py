@@ -196,13 +196,15 @@ error:
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from ..module_utils import _api, _module, _options, _plan, _roles
+from ..module_utils import _module, _options, _records, _roles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime, timedelta
 
     from ansible.module_utils.basic import AnsibleModule
+
+    from ..module_utils import _api
 
 STATES = ("member", "invited", "expired", "absent")
 
@@ -220,19 +222,17 @@ def read(module: AnsibleModule, api: _api.CloudApi) -> dict[str, Any]:
 
 
 def info_result(
-    invitations: Iterable[_api.Invitation],
-    members: Iterable[_api.Member],
-    only: Sequence[str] | None,
+    invitations: Sequence[_records.Invitation],
+    members: Sequence[_records.Member],
+    only: Iterable[str] | None,
     expires_within: timedelta,
     now: datetime,
 ) -> dict[str, Any]:
     """The result for all people or for ``only`` these, sorted by email."""
-    joined, invited = _plan.accounts_by_email(members), _plan.by_email(invitations)
+    joined, invited = _roles.accounts_by_email(members), _records.by_email(invitations)
+    alike = _roles.alike([*invitations, *members])
     emails = sorted({*joined, *invited} if only is None else set(only))
-    records = [
-        _record(email, next(iter(joined[email]), None), _plan.latest(invited[email]), expires_within, now)
-        for email in emails
-    ]
+    records = [_record(email, joined[email], invited[email], expires_within, now, alike) for email in emails]
     states = Counter(record["state"] for record in records)
     summary = {state: states[state] for state in STATES}
     summary["expires_soon"] = sum(record["expires_soon"] for record in records)
@@ -241,27 +241,43 @@ def info_result(
 
 def _record(
     email: str,
-    member: _api.Member | None,
-    invitation: _api.Invitation | None,
+    accounts: Sequence[_records.Member],
+    invitations: Sequence[_records.Invitation],
     expires_within: timedelta,
     now: datetime,
+    alike: Collection[str],
 ) -> dict[str, Any]:
-    """One person's record. A member's roles count, not those of an invitation that is still open."""
+    """One person's record. A member's first account counts, then the invitation that expires last."""
+    member, invitation = next(iter(accounts), None), _records.latest(invitations)
     holder = member or invitation
     waits = invitation if member is None else None
-    state = _plan.access_state(member, invitation, now)
+    state = _records.access_state(member, invitation, now)
+    others: list[_records.Member | _records.Invitation] = [*accounts, *_records.live_only(invitations, now)]
     return {
         "email": email,
         "state": state,
-        "roles": _roles.role_names(holder) if holder else [],
-        "assigned_roles": _api.roles_as_result(holder) if holder else [],
+        **_access(holder, alike),
         "name": member.name if member else None,
         "since": member.joined_at if member else waits and waits.created_at,
         "until": waits and waits.expire_at,
         "expires_soon": state == "invited" and waits is not None and waits.expires_within(expires_within, now),
         "user_id": member and member.user_id,
         "invitation_id": invitation and invitation.id,
+        "other_access": [_other_access(other, alike) for other in others if other is not holder],
     }
+
+
+def _access(holder: _records.Holder | None, alike: Collection[str]) -> dict[str, Any]:
+    """The roles of a record."""
+    assigned = _records.roles_as_result(holder) if holder else []
+    return {"roles": _roles.labels(holder, alike), "assigned_roles": assigned}
+
+
+def _other_access(other: _records.Member | _records.Invitation, alike: Collection[str]) -> dict[str, Any]:
+    """A further account, or an open invitation beside what counts."""
+    if isinstance(other, _records.Member):
+        return {"kind": "member", "id": other.user_id, **_access(other, alike)}
+    return {"kind": "invitation", "id": other.id, **_access(other, alike)}
 
 
 def main() -> None:

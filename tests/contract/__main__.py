@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.clickhouse.cloud.plugins.module_utils import _module, _options
-from ansible_collections.clickhouse.cloud.plugins.module_utils._api import Invitation
 from ansible_collections.clickhouse.cloud.plugins.module_utils._client import Settings
 from ansible_collections.clickhouse.cloud.plugins.module_utils._errors import ApiError
+from ansible_collections.clickhouse.cloud.plugins.module_utils._records import Invitation
 from simulator import Simulator
 
 from .observations import MAX_LAG, POLL_INTERVAL, Behaviour, CannotObserve, Organization, observe
@@ -28,8 +28,8 @@ from .transport import MAX_EMAILS, Transport
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ansible_collections.clickhouse.cloud.plugins.module_utils._api import Member
     from ansible_collections.clickhouse.cloud.plugins.module_utils._client import Clock
+    from ansible_collections.clickhouse.cloud.plugins.module_utils._records import Member
 
 EXAMPLE = "make contract LIVE=1 EMAIL=you+contract@example.com"
 REPORT = Path("build/contract.json")

@@ -8,15 +8,16 @@ import re
 import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ansible_collections.clickhouse.cloud.plugins.module_utils._api import CloudApi, parse_timestamp
+from ansible_collections.clickhouse.cloud.plugins.module_utils._api import CloudApi
 from ansible_collections.clickhouse.cloud.plugins.module_utils._client import Client, Settings, http_date
 from ansible_collections.clickhouse.cloud.plugins.module_utils._errors import ApiError
 from ansible_collections.clickhouse.cloud.plugins.module_utils._options import is_uuid
+from ansible_collections.clickhouse.cloud.plugins.module_utils._records import parse_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ansible_collections.clickhouse.cloud.plugins.module_utils._api import Member, Role
+    from ansible_collections.clickhouse.cloud.plugins.module_utils._records import Member, Role
 
     from .transport import Exchange, Transport
 

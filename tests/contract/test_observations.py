@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.clickhouse.cloud.plugins.module_utils._api import Role
+from ansible_collections.clickhouse.cloud.plugins.module_utils._records import Role
 from component.harness import SkippingClock
 from simulator.settings import Settings
 

@@ -9,9 +9,12 @@ from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 
-from ansible_collections.clickhouse.cloud.plugins.module_utils._api import Deletion, Desired, Invitation, Member
+from ansible_collections.clickhouse.cloud.plugins.module_utils._changes import (
+    Current,
+    Policy,
+)
 from ansible_collections.clickhouse.cloud.plugins.module_utils._errors import ApiError
-from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import Current, Policy
+from ansible_collections.clickhouse.cloud.plugins.module_utils._records import Deletion, Desired, Invitation, Member
 from hypothesis import strategies as st
 
 from .people import USERS
@@ -24,13 +27,15 @@ PEOPLE = tuple(USERS)
 class Organization:
     """It shows assigned roles, or as an older one only the legacy role. ``calls`` has what it was asked, in order."""
 
-    def __init__(self, invitations=(), members=(), *, shows_roles=True, may_list_members=True):
+    def __init__(self, invitations=(), members=(), *, shows_roles=True, may_list_members=True, may_list_roles=True):
         self.invited = {invitation.id: invitation for invitation in invitations}
         self.joined = {member.user_id: member for member in members}
         self.shows_roles = shows_roles
         self.may_list_members = may_list_members
+        self.may_list_roles = may_list_roles
         self.emails = []
         self.calls = []
+        self.unreadable = {}
         settings, clock = SimpleNamespace(retry_timeout=120), Clock()
         self.client = SimpleNamespace(now=lambda: NOW, clock=clock, sleep=clock.sleep, settings=settings, retries=0)
 
@@ -53,6 +58,8 @@ class Organization:
 
     def roles(self):
         self.calls.append("roles")
+        if not self.may_list_roles:
+            raise ApiError("Could not list the roles", "FORBIDDEN", "GET", status=403)
         return list(ROLES)
 
     def invitation(self, invitation_id):

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ansible_collections.clickhouse.cloud.plugins.module_utils._api import Desired, Invitation, Member
-from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import Current, Invite, Revoke, Update
+from ansible_collections.clickhouse.cloud.plugins.module_utils._changes import (
+    Current,
+    Invite,
+    Revoke,
+    Update,
+)
+from ansible_collections.clickhouse.cloud.plugins.module_utils._records import Desired, Invitation, Member, Role
 from ansible_collections.clickhouse.cloud.plugins.module_utils._roles import describe
 
-from .records import ALICE, BOB, CAROL, DAVE, DAY, NOW, timestamp, uid
+from .records import ADMIN, ALICE, BOB, CAROL, DAVE, DAY, NOW, timestamp, uid
 
 USERS = {email: uid(0x500 + number) for number, email in enumerate((ALICE, BOB, CAROL, DAVE))}
 
@@ -40,13 +45,22 @@ def joined(*roles, role="developer", email=ALICE, user_id=None):
     return Member(email, role, roles or None, user_id=user_id or USERS.get(email, email))
 
 
+# Somebody always remains an administrator.
+FOUNDER = joined(ADMIN, email="founder@example.com", user_id=uid(0xF0))
+
+
 def without_roles(holder):
-    """The person's assigned roles are there but tell nothing."""
+    """The person has no roles, whatever the legacy role says."""
     return replace(holder, assigned_roles=())
 
 
-def current(invitations=(), members=()):
-    return Current(tuple(invitations), tuple(members), NOW)
+def unreadable_roles(holder):
+    """The person has a role whose record cannot be read."""
+    return replace(holder, assigned_roles=(Role(""),))
+
+
+def current(invitations=(), members=(), unreadable=0):
+    return Current(tuple(invitations), tuple(members), NOW, unreadable)
 
 
 def words(change):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
-from ansible_collections.clickhouse.cloud.plugins.module_utils._api import Role
+from ansible_collections.clickhouse.cloud.plugins.module_utils._records import Role
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
 DAY = timedelta(days=1)

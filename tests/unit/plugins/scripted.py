@@ -15,10 +15,12 @@ import pytest
 import requests
 import urllib3
 
-from .records import BELOW, KEY, NOW, SECRET, role_record, uid
+from .records import ADMIN, BELOW, KEY, NOW, SECRET, member_record, role_record, uid
 
 REQUEST_ID = uid(0xF)
 DATE = {"Date": format_datetime(NOW, usegmt=True)}
+
+FOUNDER = member_record("founder@example.com", roles=[ADMIN], user_id=uid(0xF0))
 
 
 class Clock:
@@ -91,6 +93,7 @@ class Api:
         # The seconds that each request takes.
         self.latency = 0.0
         self.script = []
+        self.lists = {}
         self.requests = []
 
     def expect(self, method, path, answer, body=None):
@@ -101,7 +104,12 @@ class Api:
         self.expect("GET", "/invitations", answer or result(records))
 
     def members(self, *records, answer=None):
-        self.expect("GET", "/members", answer or result(records))
+        # There is always somebody: whoever made the organization.
+        self.expect("GET", "/members", answer or result(records or [FOUNDER]))
+
+    def any_lists(self, invitations=(), members=()):
+        """From now on, any list shows these records."""
+        self.lists = {"/invitations": result(invitations), "/members": result([*members, FOUNDER])}
 
     def roles(self, *roles, answer=None):
         self.expect("GET", "/roles", answer or result([role_record(role) for role in roles]))
@@ -127,6 +135,9 @@ class Api:
         """Takes the place of an adapter's method that puts a request on the wire."""
         body = json.loads(request.body) if request.body else None
         call = (request.method, request.path_url, body)
+        listed = self.lists.get(request.path_url.removeprefix(BELOW)) if request.method == "GET" else None
+        if listed and not self.script:
+            self.script.append((*call, listed))
         if not self.script:
             pytest.fail(f"one call too many: {call}")
         *expected, answer = self.script.pop(0)

@@ -8,17 +8,18 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from ansible_collections.clickhouse.cloud.plugins.module_utils._api import (
-    CloudApi,
+from ansible_collections.clickhouse.cloud.plugins.module_utils._api import CloudApi
+from ansible_collections.clickhouse.cloud.plugins.module_utils._errors import ApiError
+from ansible_collections.clickhouse.cloud.plugins.module_utils._options import is_uuid
+from ansible_collections.clickhouse.cloud.plugins.module_utils._records import (
     Deletion,
     Desired,
     Invitation,
     Member,
     Role,
     parse_timestamp,
+    visible,
 )
-from ansible_collections.clickhouse.cloud.plugins.module_utils._errors import ApiError
-from ansible_collections.clickhouse.cloud.plugins.module_utils._options import is_uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -146,6 +147,7 @@ def test_lifetime_is_known_if_both_times_are(created_at, expire_at, lifetime):
 
 # --- records ---------------------------------------------------------------------------------------------------------
 
+UNREADABLE = Role("")
 NOT_TEXT = [None, 5, True, [], {}, ["x"], {"x": 1}]
 
 
@@ -187,7 +189,7 @@ def test_whole_member_is_read(cloud, api):
 
 def test_whole_role_is_read(cloud, api):
     api.expect("GET", "/roles", result([role_record(ADMIN), {"id": uid(9).upper(), "name": "Data team"}]))
-    assert cloud.roles() == [ADMIN, Role(uid(9), "Data team", "custom")]
+    assert cloud.roles() == [ADMIN, Role(uid(9), "Data team")]
 
 
 @pytest.mark.parametrize("written", [f" {ALICE.upper()} ", "alice@example.com"])
@@ -212,24 +214,50 @@ def test_field_that_is_not_text_counts_as_missing(read, odd):
     [
         (None, None),
         ([], ()),
-        ("Admin", ()),
-        ({"roleId": uid(7)}, ()),
+        ("Admin", (UNREADABLE,)),
+        ({"roleId": uid(7)}, (UNREADABLE,)),
         ([{"roleId": uid(7).upper()}], (Role(uid(7)),)),
         ([{"roleId": "System-Admin", "roleName": "Admin"}], (Role("System-Admin", "Admin"),)),
         ([{"roleId": uid(7), "roleName": 5, "roleType": []}], (Role(uid(7)),)),
-        # With one that cannot be read, none is known.
-        ([{"roleId": uid(7)}, {"roleName": "Admin"}], ()),
-        ([{"roleId": uid(7)}, {"roleId": ""}], ()),
-        ([{"roleId": uid(7)}, {"roleId": 5}], ()),
-        ([{"roleId": uid(7)}, None], ()),
+        ([{"roleId": uid(7)}, {"roleName": "Admin"}], (Role(uid(7)), Role("", "Admin"))),
+        ([{"roleId": uid(7)}, {"roleId": ""}], (Role(uid(7)), UNREADABLE)),
+        ([{"roleId": uid(7)}, {"roleId": 5}], (Role(uid(7)), UNREADABLE)),
+        ([{"roleId": uid(7)}, None], (Role(uid(7)), UNREADABLE)),
     ],
 )
 def test_assigned_roles_are_read(read, assigned_roles, roles):
     assert read({"id": uid(1), "email": ALICE, "assignedRoles": assigned_roles}).assigned_roles == roles
 
 
-def test_lone_surrogates_become_printable(read):
-    assert read({"id": uid(1), "email": ALICE, "role": "a\ud800b\u00fc"}).role == "a?b\u00fc"
+UNPRINTABLE = {
+    "plain": ("B\u00fccher \u7ba1\u7406", "B\u00fccher \u7ba1\u7406"),
+    "line break": ("two\nlines", r"two\nlines"),
+    "escape sequence": ("\x1b[31mred", r"\x1b[31mred"),
+    "C1": ("a\x9bb", r"a\x9bb"),
+    "right to left": ("a\u202eb", r"a\u202eb"),
+    "zero width": ("a\u200bb", r"a\u200bb"),
+    "no-break space": ("a\xa0b", r"a\xa0b"),
+    "variation selector": ("a\ufe0fb", r"a\ufe0fb"),
+    "tag": ("a\U000e0100b", r"a\U000e0100b"),
+    "lone surrogate": ("a\ud800b", r"a\ud800b"),
+}
+
+
+@pytest.mark.parametrize(("text", "shown"), UNPRINTABLE.values(), ids=UNPRINTABLE)
+def test_texts_are_printable_wherever_they_end_up(cloud, api, text, shown):
+    role = {"roleId": uid(1), "roleName": text, "roleType": text}
+    record = {**member_record(f"{text}@example.com"), "role": text, "name": text, "joinedAt": text}
+    api.members({**record, "assignedRoles": [role]})
+    (member,) = cloud.members()
+    assert member.email == f"{shown.lower()}@example.com"
+    assert (member.role, member.name, member.joined_at) == (shown, shown, shown)
+    assert member.assigned_roles == (Role(uid(1), shown, shown),)
+
+
+@given(st.text())
+def test_visible_text_is_one_printable_line(text):
+    assert visible(text).isprintable()
+    assert visible(visible(text)) == visible(text)
 
 
 ODD_INVITATIONS = [
@@ -247,7 +275,15 @@ ODD_INVITATIONS = [
     {**invitation_record(), "email": " "},
     {**invitation_record(), "email": [ALICE]},
 ]
-ODD_MEMBERS = [None, [], {}, without(member_record(), "email"), without(member_record(), "userId")]
+ODD_MEMBERS = [
+    None,
+    [],
+    {},
+    without(member_record(), "email"),
+    without(member_record(), "userId"),
+    # They would be other paths.
+    *(member_record(user_id=user_id) for user_id in ("", ".", "..", 5)),
+]
 ODD_ROLES = [None, [], {}, {"id": uid(1)}, {"name": "x"}, {"id": "", "name": "x"}]
 LISTS = [
     ("invitations", invitation_record(BOB, number=2), ODD_INVITATIONS),
@@ -260,9 +296,10 @@ ODD_RECORDS = [
 
 
 @pytest.mark.parametrize(("path", "good", "odd"), ODD_RECORDS)
-def test_odd_record_among_good_ones_is_skipped(cloud, api, path, good, odd):
+def test_odd_record_among_good_ones_is_counted(cloud, api, path, good, odd):
     api.expect("GET", f"/{path}", result([odd, good, odd]))
     assert len(getattr(cloud, path)()) == 1
+    assert cloud.unreadable[path] == 2
 
 
 @pytest.mark.parametrize(("path", "good", "odd"), ODD_RECORDS)
@@ -307,9 +344,8 @@ def test_invitation_is_got_by_id(cloud, api):
     assert cloud.invitation(uid(1)).id == uid(1)
 
 
-@pytest.mark.parametrize("status", [400, 404])
-def test_list_has_an_invitation_that_a_stale_read_missed(cloud, api, status):
-    api.get(1, refusal(status))
+def test_list_has_an_invitation_that_a_stale_read_missed(cloud, api):
+    api.get(1, refusal(404))
     api.invitations(invitation_record(number=2), invitation_record(number=1))
     assert cloud.invitation(uid(1)).id == uid(1)
 
@@ -327,10 +363,25 @@ def test_unknown_organization_is_no_unknown_invitation(cloud, api):
         cloud.invitation(uid(1))
 
 
-def test_invitation_that_the_key_may_not_get_is_a_failure(cloud, api):
-    api.get(1, refusal(403))
-    with pytest.raises(ApiError, match="control-plane:organization:view"):
+@pytest.mark.parametrize("status", [400, 403])
+def test_invitation_that_is_rejected_is_no_unknown_one(cloud, api, status):
+    api.get(1, refusal(status))
+    with pytest.raises(ApiError, match=f"{status}, the API's own words"):
         cloud.invitation(uid(1))
+
+
+def test_empty_list_of_members_is_rejected(cloud, api):
+    api.members(answer=result([]))
+    with pytest.raises(ApiError, match="an empty list of members"):
+        cloud.members()
+
+
+@pytest.mark.parametrize(
+    ("user_id", "segment"), [("a/b", "a%2Fb"), ("%2e", "%252e"), ("%2e%2e", "%252e%252e"), ("a?b#c", "a%3Fb%23c")]
+)
+def test_user_id_is_one_segment_of_its_path(cloud, api, user_id, segment):
+    api.remove(segment)
+    cloud.remove_member(Member(ALICE, user_id=user_id))
 
 
 @pytest.mark.parametrize("answer", [None, [], {}, [invitation_record()], invitation_record(number=2)])
@@ -381,7 +432,7 @@ def test_legacy_role_is_not_sent_after_another_failure(cloud, api, status):
 
 @pytest.mark.parametrize(
     ("second", "reason"),
-    [(refusal(400, "use assignedRoleIds"), "no seats"), (refusal(403, "denied"), "denied")],
+    [(refusal(400, "use assignedRoleIds"), "no seats"), (refusal(401, "denied"), "denied")],
     ids=["rejected, too", "another failure"],
 )
 def test_rejected_id_is_reported_unless_the_legacy_role_fails_otherwise(cloud, api, second, reason):
@@ -462,9 +513,9 @@ def test_organization_of_the_key_is_looked_up_once(client, api):
     cloud = CloudApi(client, None)
     api.expect("GET", "/v1/organizations", result([{"id": ORGANIZATION.upper()}]))
     api.invitations()
-    api.members()
+    api.roles()
     cloud.invitations()
-    cloud.members()
+    cloud.roles()
 
 
 @pytest.mark.parametrize(

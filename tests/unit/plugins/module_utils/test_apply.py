@@ -6,11 +6,18 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.clickhouse.cloud.plugins.module_utils._api import CloudApi, Desired
+from ansible_collections.clickhouse.cloud.plugins.module_utils._api import CloudApi
 from ansible_collections.clickhouse.cloud.plugins.module_utils._apply import apply
-from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import Policy, plan_absent, plan_present
+from ansible_collections.clickhouse.cloud.plugins.module_utils._changes import (
+    Policy,
+)
+from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
+    plan_absent,
+    plan_present,
+)
+from ansible_collections.clickhouse.cloud.plugins.module_utils._records import Desired
 
-from ..people import USERS, current, desired, invited, joined
+from ..people import FOUNDER, USERS, current, desired, invited, joined
 from ..records import (
     ADMIN,
     ALICE,
@@ -85,10 +92,17 @@ def test_nothing_is_called_for_people_without_changes(cloud):
     assert apply(cloud, plan_absent([], current(), Policy())) == []
 
 
-@pytest.mark.parametrize("status", [401, 403])
-def test_systemic_failure_ends_the_calls(cloud, api, status):
+NOBODYS_WORD = {
+    "unauthorized": refusal(401),
+    "a gateway's 403": Answer(403, b"<html>"),
+    "a proxy's 407": Answer(407),
+}
+
+
+@pytest.mark.parametrize("answer", NOBODYS_WORD.values(), ids=NOBODYS_WORD)
+def test_systemic_failure_ends_the_calls(cloud, api, answer):
     api.create(record_of(ALICE), ALICE, roles=[DEVELOPER])
-    api.create(refusal(status), BOB, roles=[DEVELOPER])
+    api.create(answer, BOB, roles=[DEVELOPER])
     assert actions(present(cloud, ALICE, BOB, CAROL, DAVE)) == ["created", "failed", "failed", "failed"]
 
 
@@ -104,6 +118,8 @@ def test_lost_responses_share_their_re_reads(cloud, api, clock):
     api.create(lost(), ALICE, roles=[DEVELOPER])
     api.create(record_of(BOB), BOB, roles=[DEVELOPER])
     api.create(refusal(504), CAROL, roles=[DEVELOPER])
+    # Two without a response: is the API there?
+    lists(api, record_of(BOB), times=1)
     api.create(record_of(DAVE), DAVE, roles=[DEVELOPER])
     api.create(Answer(200, b"<html>"), EVE, roles=[DEVELOPER])
     lists(api, record_of(BOB), times=1)
@@ -130,7 +146,7 @@ def test_resending_ends_with_the_retry_timeout(api, client_with):
         api.create(lost(), ALICE, roles=[DEVELOPER])
         lists(api)
     (outcome,) = present(cloud)
-    assert "whether alice@example.com was invited is not known" in str(outcome.error)
+    assert "it is unknown whether alice@example.com was invited" in str(outcome.error)
 
 
 def test_lost_response_is_resent_however_long_the_others_take(api, client_with):
@@ -160,11 +176,45 @@ def test_failed_re_read_is_final(cloud, api):
     assert outcome.error.reason == "no seats"
 
 
-def test_nothing_is_read_while_the_rate_limit_is_reached(api, client_with):
+def test_rate_limit_that_lasts_is_systemic(api, client_with):
     cloud = CloudApi(client_with(retry_timeout=1), ORGANIZATION)
-    api.create(refusal(400, "no seats"), ALICE, roles=[DEVELOPER])
-    api.create(refusal(429, headers={"X-RateLimit-Reset": "60"}), BOB, roles=[DEVELOPER])
-    assert [outcome.error.status for outcome in present(cloud, ALICE, BOB, CAROL)] == [400, 429, 429]
+    limit = refusal(429, headers={"X-RateLimit-Reset": "60"})
+    api.create(refusal(403, "no seats"), ALICE, roles=[DEVELOPER])
+    api.create(limit, BOB, roles=[DEVELOPER])
+    outcomes = present(cloud, ALICE, BOB, CAROL)
+    assert [outcome.error.status for outcome in outcomes] == [403, 429, 429]
+    assert str(outcomes[2].error) == f"{CAROL} was not attempted after an earlier failure."
+
+
+# The key may not, the person's roles are managed elsewhere, the person left: the API's word on one person's change
+WORDS = [refusal(400), refusal(403), refusal(404), refusal(409), refusal(422)]
+
+
+@pytest.mark.parametrize("said", WORDS, ids=lambda answer: answer.status)
+@pytest.mark.parametrize("rejected", [(0,), (0, 1), (0, 1, 2)], ids=["one", "two", "all"])
+@pytest.mark.parametrize("change", ["invite", "update", "remove"])
+def test_rejected_people_stop_nobody_else(cloud, api, change, rejected, said):
+    people = [ALICE, BOB, CAROL]
+    members = [joined(BILLING, email=email) for email in people if change != "invite"]
+    for number, email in enumerate(people):
+        answer = said if number in rejected else None
+        if change == "invite":
+            api.create(answer or record_of(email), email, roles=[DEVELOPER])
+        elif change == "update":
+            api.update(USERS[email], answer or member_of(email, DEVELOPER), roles=[DEVELOPER])
+        else:
+            api.remove(USERS[email], answer)
+    shown = [member_of(email, DEVELOPER if number not in rejected else BILLING) for number, email in enumerate(people)]
+    api.any_lists([], [] if change == "invite" else shown)
+    now = current([], [*members, FOUNDER])
+    wanted = [desired(DEVELOPER, email=email) for email in people]
+    plan = plan_absent(people, now, MANAGED) if change == "remove" else plan_present(wanted, now, MANAGED)
+    outcomes = apply(cloud, plan)
+    gone = said.status == 404 and change == "remove"
+    assert [outcome.error is not None and not gone for outcome in outcomes] == [
+        number in rejected and not gone for number in range(3)
+    ]
+    assert all("the API's own words" in str(outcome.error) for outcome in outcomes if outcome.error)
 
 
 def test_rejected_people_are_rechecked_together(cloud, api, clock):

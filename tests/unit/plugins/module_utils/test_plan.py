@@ -8,22 +8,28 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from ansible_collections.clickhouse.cloud.plugins.module_utils._api import Desired, Invitation, Role
-from ansible_collections.clickhouse.cloud.plugins.module_utils._options import Limit, OptionError
-from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
+from ansible_collections.clickhouse.cloud.plugins.module_utils._changes import (
     Phase,
     Policy,
-    confirm_roles,
-    fold,
-    latest,
-    plan_absent,
-    plan_present,
-    plan_revocation,
     predict,
 )
+from ansible_collections.clickhouse.cloud.plugins.module_utils._options import Limit, OptionError
+from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
+    fold,
+    plan_absent,
+    plan_present,
+    plan_removal,
+    plan_revocation,
+)
+from ansible_collections.clickhouse.cloud.plugins.module_utils._records import (
+    Desired,
+    Invitation,
+    Role,
+    latest,
+)
 
-from ..people import current, desired, expired, invited, joined, without_roles, words
-from ..records import ADMIN, ALICE, ANALYST, BILLING, BOB, CAROL, DAVE, DAY, DEVELOPER, HOUR, NOW, ROLES, uid
+from ..people import current, desired, expired, invited, joined, unreadable_roles, without_roles, words
+from ..records import ADMIN, ALICE, ANALYST, BILLING, BOB, CAROL, DAVE, DAY, DEVELOPER, HOUR, NOW, uid
 
 FAMILIES = pytest.mark.parametrize("manage_members", [False, True], ids=["invitations", "memberships"])
 
@@ -33,6 +39,7 @@ RESEND = {"resend": True}
 LONG = {"renew_before": 7 * DAY}
 
 AS_DESIRED = invited(DEVELOPER)
+DESIRED = desired(DEVELOPER)
 SOON = invited(DEVELOPER, age=6 * DAY, left=DAY)
 LATE = expired(DEVELOPER)
 
@@ -119,7 +126,7 @@ PRESENT = {
         LONG,
         "unchanged",
         "",
-        "renew_before (7d) is ignored for alice@example.com, whose invitation lives for 7d",
+        "renew_before (7d) is ignored for alice@example.com, whose invitation is valid for 7d in total",
     ),
     "unknown lifetime": (
         [invited(DEVELOPER, age=None)],
@@ -127,7 +134,7 @@ PRESENT = {
         LONG,
         "unchanged",
         "",
-        "whose invitation does not show how long it lives in all",
+        "whose invitation does not show how long it is valid",
     ),
     "two, one as desired": (
         [invited(ADMIN), invited(DEVELOPER, number=2)],
@@ -232,7 +239,26 @@ MEMBERS = {
     ),
     "other legacy role": (joined(), [], BY_ROLE, {}, "member", "(developer)", "updated", "update legacy admin"),
     "unknown roles": (joined(), [], desired(BILLING), {}, "member", None, "updated", "update Billing"),
-    "no roles": (without_roles(joined()), [], desired(BILLING), {}, "member", None, "updated", "update Billing"),
+    "no roles": (
+        without_roles(joined()),
+        [],
+        desired(BILLING),
+        {},
+        "member",
+        "(no roles)",
+        "updated",
+        "update Billing",
+    ),
+    "unreadable roles": (
+        unreadable_roles(joined()),
+        [],
+        desired(BILLING),
+        {},
+        "member",
+        None,
+        "updated",
+        "update Billing",
+    ),
     "resend": (joined(DEVELOPER), [], desired(DEVELOPER), RESEND, "member", None, "unchanged", ""),
     "expired invitation": (joined(ADMIN), [LATE], desired(ADMIN), {}, "member", None, "unchanged", ""),
     "expired invitation, resend": (joined(ADMIN), [LATE], desired(ADMIN), RESEND, "member", None, "unchanged", ""),
@@ -245,7 +271,17 @@ MEMBERS = {
         "unchanged",
         None,
         "updated",
-        "update Developer",
+        "revoke 1, update Developer",
+    ),
+    "live invitation, roles as desired": (
+        joined(DEVELOPER),
+        [invited(ADMIN), invited(DEVELOPER, number=2), expired(ADMIN, number=3)],
+        desired(DEVELOPER),
+        {},
+        "unchanged",
+        "with other roles (Admin)",
+        "updated",
+        "revoke 1, revoke 2",
     ),
 }
 
@@ -300,7 +336,7 @@ def test_every_membership_of_a_person_is_taken_that_of_an_administrator_first():
     ids=["unknown", "known"],
 )
 def test_revocation_by_id_takes_this_one_invitation(invitation, action, changes):
-    (person,) = plan_revocation(invitation, NOW).people
+    (person,) = plan_revocation(invitation, current()).people
     assert (person.action, list(map(words, person.changes)), person.by_id) == (action, changes, True)
 
 
@@ -325,6 +361,73 @@ def test_purge_takes_access_from_people_who_are_not_listed(policy, planned):
     assert [(each.email, ", ".join(map(words, each.changes))) for each in plan.people[1:]] == planned
 
 
+@pytest.mark.parametrize(
+    "email", ["a*b@example.com", "root@localhost", "two words@example.com", r"b\u200b@example.com"]
+)
+@FAMILIES
+def test_purge_leaves_people_alone_whom_no_roster_can_name(email, manage_members):
+    now = current([invited(email=email)], [joined(ADMIN, email=BOB), joined(email=email, user_id=uid(9))])
+    roster = [desired(ADMIN, email=BOB)]
+    plan = plan_present(roster, now, Policy(manage_members=manage_members, purge=True))
+    assert [each.email for each in plan.people] == [BOB]
+    warning = f"{email} has access, and purge leaves it alone, because no roster can contain this address."
+    assert warning in list(plan.warnings(now))
+
+
+UNREADABLE = current([invited(email=BOB)], [joined(ADMIN)], unreadable=2)
+
+
+def test_purge_fails_if_records_cannot_be_read():
+    plan = plan_present([desired(ADMIN)], UNREADABLE, Policy(purge=True, manage_members=True))
+    with pytest.raises(OptionError, match="purge needs complete lists, and 2 records"):
+        plan.check(UNREADABLE)
+
+
+def test_person_who_is_not_found_fails_if_records_cannot_be_read():
+    plan = plan_absent([BOB, CAROL], UNREADABLE, Policy(manage_members=True))
+    bob, carol = map(predict, plan.people)
+    assert (bob.action, carol.action, carol.changed) == ("deleted", "failed", False)
+    assert str(carol.error).startswith(f"{CAROL} was not found, but 2 records in ClickHouse Cloud's lists cannot be")
+    assert predict(plan_revocation(None, UNREADABLE).people[0]).action == "failed"
+    assert predict(plan_removal(uid(9), UNREADABLE, Policy(manage_members=True)).people[0]).action == "failed"
+
+
+def test_removal_by_user_id_leaves_another_account_alone():
+    accounts = [joined(DEVELOPER, user_id=uid(1)), joined(ADMIN, user_id=uid(2)), joined(ADMIN, email=BOB)]
+    now = current([invited(number=5), invited(email=BOB)], accounts)
+    (person,) = plan_removal(uid(1), now, Policy(manage_members=True)).people
+    assert (person.action, person.member, [*map(words, person.changes)]) == (
+        "removed",
+        accounts[0],
+        ["remove", "revoke 5"],
+    )
+
+
+# invited | loses access | whether that may be a typing error
+TYPING_ERRORS = {
+    "two letters swapped": ("dev2@exmaple.com", "dev2@example.com", True),
+    "letter missing": ("dev2@exmple.com", "dev2@example.com", True),
+    "letter added": ("dev22@example.com", "dev2@example.com", True),
+    "other letter": ("dev3@example.com", "dev2@example.com", True),
+    "other person": ("carol@example.com", "dev2@example.com", False),
+}
+
+
+@pytest.mark.parametrize(("new", "old", "near"), TYPING_ERRORS.values(), ids=TYPING_ERRORS)
+def test_invitation_that_may_be_a_typing_error_is_a_warning(new, old, near):
+    now = current([invited(email=old)])
+    plan = plan_present([desired(DEVELOPER, email=new)], now, Policy(purge=True))
+    warning = f"{new} is invited and {old} loses access: check that this is not a typing error."
+    assert [each for each in plan.warnings(now) if "typing" in each] == ([warning] if near else [])
+
+
+def test_excluded_address_that_nobody_has_is_a_warning():
+    now = current([invited(), expired(email=BOB, number=2)], [joined(email=CAROL)])
+    policy = Policy(purge=True, purge_exclude=frozenset((BOB, CAROL, DAVE)))
+    warnings = list(plan_present([desired(DEVELOPER)], now, policy).warnings(now))
+    assert warnings == [f"purge_exclude: nobody has the address {DAVE}; check its spelling."]
+
+
 # --- order -----------------------------------------------------------------------------------------------------------
 
 ORDER = {
@@ -334,12 +437,8 @@ ORDER = {
     "becomes administrator by the legacy role": (desired(role="admin"), joined(), Phase.GRANT),
     "fewer roles": (desired(DEVELOPER), joined(DEVELOPER, BILLING), Phase.DEMOTE),
     "other roles": (desired(BILLING), joined(DEVELOPER), Phase.DEMOTE),
-    "is no administrator any more": (desired(role="developer"), joined(role="admin"), Phase.DEMOTE),
-    "is no administrator any more, roles unknown": (
-        desired(DEVELOPER),
-        without_roles(joined(role="admin")),
-        Phase.DEMOTE,
-    ),
+    "is no longer an administrator": (desired(role="developer"), joined(role="admin"), Phase.DEMOTE),
+    "had no roles": (desired(DEVELOPER), without_roles(joined(role="admin")), Phase.GRANT),
     "administrator with fewer roles": (desired(ADMIN), joined(ADMIN, BILLING), Phase.GRANT),
 }
 
@@ -383,11 +482,14 @@ LIMITS = {
 def test_purge_limit(limit, have, stay, safe, manage_members):
     emails = [f"person-{number:02}@example.com" for number in range(have)]
     if manage_members:
-        now = current([invited(email=emails[0])], [joined(email=email) for email in emails])
+        admin, *others = emails
+        members = [joined(email=email) for email in others]
+        now = current([invited(email=emails[-1])], [joined(role="admin", email=admin), *members])
     else:
         now = current([invited(email=email) for email in emails], [joined(email=email) for email in "abcdefgh"])
     policy = Policy(manage_members=manage_members, purge=True, purge_limit=limit)
-    plan = plan_present([desired(role="developer", email=email) for email in emails[:stay]], now, policy)
+    roster = [desired(role="developer" if number else "admin", email=email) for number, email in enumerate(emails)]
+    plan = plan_present(roster[:stay], now, policy)
     if safe:
         plan.check(now)
         return
@@ -438,7 +540,8 @@ ADMINS = {
     ),
     "somebody is only invited as one": ([joined(ADMIN)], [desired(DEVELOPER), desired(ADMIN, email=BOB)], [], False),
     "it keeps other roles": ([joined(ADMIN)], [desired(ADMIN, BILLING)], [], True),
-    "there is none": ([joined(BILLING)], [desired(DEVELOPER)], [], True),
+    "there is none, and nobody loses anything": ([joined(BILLING)], [desired(BILLING, DEVELOPER)], [], True),
+    "one without a type of role": ([joined(Role(ADMIN.id, "Admin"))], [desired(DEVELOPER)], [], False),
     "a frozen legacy role does not count": (
         [joined(ADMIN), without_roles(joined(role="admin", email=BOB))],
         [desired(DEVELOPER)],
@@ -473,6 +576,22 @@ def test_somebody_stays_an_administrator(members, roster, go, safe):
         plan.check(now)
 
 
+# Who has joined | who is to have which roles, or to go
+UNRECOGNIZED = {
+    "removed": ([joined(Role(uid(1), "Owner", "system"))], None),
+    "demoted": ([joined(Role(uid(1), "Owner", "system"))], desired(DEVELOPER)),
+    "unreadable roles": ([unreadable_roles(joined(role="admin"))], None),
+}
+
+
+@pytest.mark.parametrize(("members", "wanted"), UNRECOGNIZED.values(), ids=UNRECOGNIZED)
+def test_no_member_loses_anything_while_no_administrator_is_recognized(members, wanted):
+    now, policy = current([], members), Policy(manage_members=True)
+    plan = plan_present([wanted], now, policy) if wanted else plan_absent([ALICE], now, policy)
+    with pytest.raises(OptionError, match=r"no member is recognized as having the system role Admin.*alice@"):
+        plan.check(now)
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_administrators_account_counts_of_a_person_with_two(order):
     accounts = [joined(ADMIN, user_id=uid(1)), joined(DEVELOPER, user_id=uid(2))][::order]
@@ -487,13 +606,6 @@ def test_other_account_of_a_person_is_left_alone_with_a_warning():
     assert f"user ID {uid(2)} has other roles (Billing)" in person.warnings[0]
 
 
-def test_warning_of_another_account_outlives_the_confirmation_of_roles():
-    accounts = [joined(ADMIN, user_id=uid(1)), joined(BILLING, user_id=uid(2))]
-    plan = plan_present([desired(role="developer")], current([], accounts), Policy(manage_members=True))
-    assert plan.people[0].needs_confirmed_roles
-    assert confirm_roles(plan, ROLES).people[0].warnings == plan.people[0].warnings != ()
-
-
 def test_invitation_modules_touch_no_administrator():
     now = current([], [joined(ADMIN)])
     plan = plan_present([desired(DEVELOPER)], now, Policy(purge=True))
@@ -501,11 +613,11 @@ def test_invitation_modules_touch_no_administrator():
     assert not plan.people[0].changes
 
 
-# --- roles that are confirmed ----------------------------------------------------------------------------------------
+# --- what is at risk -------------------------------------------------------------------------------------------------
 
 UNSEEN = Desired(ALICE, None, (Role(ADMIN.id),))
-# invitations | a member | desired | policy | whether the organization's roles are needed
-CONFIRMED = {
+# invitations | a member | desired | policy | whether roles have to be confirmed, be it by ID
+AT_RISK = {
     "nothing now": ([], None, BY_ROLE, {}, False),
     "nothing to do": ([AS_DESIRED], None, desired(role="developer"), {}, False),
     "access is not granted": ([AS_DESIRED], joined(), None, {}, False),
@@ -523,64 +635,27 @@ CONFIRMED = {
 }
 
 
-@pytest.mark.parametrize(("found", "member", "wanted", "policy", "needed"), CONFIRMED.values(), ids=CONFIRMED)
-def test_nothing_is_given_up_for_roles_that_may_not_exist(found, member, wanted, policy, needed):
+@pytest.mark.parametrize(("found", "member", "wanted", "policy", "risk"), AT_RISK.values(), ids=AT_RISK)
+def test_what_is_given_up_for_roles_that_may_not_exist(found, member, wanted, policy, risk):
     now, policy = current(found, [member] if member else []), Policy(manage_members=True, **policy)
     plan = plan_present([wanted], now, policy) if wanted else plan_absent([ALICE], now, policy)
-    assert plan.people[0].needs_confirmed_roles is needed
-    confirmed = confirm_roles(plan, ROLES)
-    if needed:
-        (before,), (after,) = plan.people, confirmed.people
-        assert after.action == before.action
-        assert [words(each) for each in after.changes[:-1]] == [words(each) for each in before.changes[:-1]]
-        assert after.changes[-1].desired == Desired(ALICE, wanted.role, (ADMIN,))
-    else:
-        assert confirmed == plan
+    assert (plan.people[0].gives_up_an_invitation or plan.people[0].legacy_role_at_risk) is risk
 
 
-def test_confirmed_plan_grants_before_it_takes():
-    now = current([], [joined(ADMIN), joined(DEVELOPER, email=BOB)])
-    plan = plan_present([desired(role="developer"), desired(role="admin", email=BOB)], now, Policy(manage_members=True))
-    assert [each.email for each in confirm_roles(plan, ROLES).people] == [BOB, ALICE]
+def test_live_invitation_is_not_given_up_for_a_legacy_role_without_system_role():
+    plan = plan_present([desired(role="developer")], current([invited(ADMIN, role="admin")]), Policy())
+    with pytest.raises(OptionError, match=r"has no system role for the legacy role of alice@example\.com; use roles"):
+        plan.check_legacy_roles()
 
 
-@pytest.mark.parametrize("roles", [[], [ADMIN, Role(uid(7), "Admin", "system")]], ids=["no role", "two roles"])
-def test_expired_invitation_is_renewed_by_a_legacy_role_that_stands_for_no_single_role(roles):
-    plan = plan_present([BY_ROLE], current([LATE]), Policy())
-    assert confirm_roles(plan, roles) == plan
+@pytest.mark.parametrize("found", [[], [LATE]], ids=["nothing", "expired"])
+def test_legacy_role_without_system_role_is_tried_if_nothing_is_given_up(found):
+    plan_present([BY_ROLE], current(found), Policy()).check_legacy_roles()
 
 
 def test_renewed_invitation_keeps_the_roles_that_it_shows():
     person, _changes = person_of(desired(role="developer"), [SOON], **DUE)
     assert person.desired == Desired(ALICE, "developer", (DEVELOPER,))
-
-
-@pytest.mark.parametrize(
-    ("wanted", "roles", "message"),
-    [
-        (
-            desired(role="developer"),
-            [ADMIN, Role(uid(7), "Developer", "custom")],
-            "role: the organization has no system role 'developer'; use roles, of Admin, Developer.",
-        ),
-        (
-            desired(role="developer"),
-            [DEVELOPER, Role(uid(7), "Developer", "system")],
-            "role: the organization has more than one system role 'developer'; use roles, of Developer, Developer.",
-        ),
-        (
-            desired(Role(uid(7))),
-            [ADMIN],
-            f"roles: the organization has no role {uid(7)!r}; its roles are: Admin.",
-        ),
-    ],
-    ids=["only a custom role", "two system roles", "unknown ID"],
-)
-def test_live_invitation_is_not_given_up_for_a_role_that_does_not_exist(wanted, roles, message):
-    plan = plan_present([wanted], current([invited(ADMIN, role="admin")]), Policy())
-    with pytest.raises(OptionError) as caught:
-        confirm_roles(plan, roles)
-    assert str(caught.value) == f"{ALICE}: {message}"
 
 
 # --- what a plan shows -----------------------------------------------------------------------------------------------
@@ -603,6 +678,45 @@ def test_diff_has_a_line_for_each_person_with_a_change():
     assert plan.diff() == {
         "before": f"{CAROL}: Admin\n{eve}: Billing\n{frank}: Billing\n{grace}: Developer\n",
         "after": f"{ALICE}: Admin, Developer\n{CAROL}: Developer\n{DAVE}: Billing\n{eve}: {uid(9)}\n",
+    }
+
+
+NAMESAKE = Role(uid(0xB1), "Admin", "custom")
+# current | desired | before | after
+DIFFS = {
+    "roles of the same name": (
+        joined(ADMIN),
+        desired(NAMESAKE),
+        f"Admin ({ADMIN.id})",
+        f"Admin ({NAMESAKE.id})",
+    ),
+    "legacy role and a role of its name": (
+        invited(role="admin"),
+        desired(Role(uid(2), "admin", "custom"), role="developer"),
+        "admin",
+        f"admin ({uid(2)})",
+    ),
+    "role named as no roles": (
+        without_roles(joined()),
+        desired(Role(uid(2), "no roles", "custom")),
+        "no roles",
+        f"no roles ({uid(2)})",
+    ),
+}
+
+
+@pytest.mark.parametrize(("holder", "wanted", "before", "after"), DIFFS.values(), ids=DIFFS)
+def test_diff_tells_roles_apart_that_are_printed_alike(holder, wanted, before, after):
+    now = current([holder], []) if isinstance(holder, Invitation) else current([], [holder])
+    diff = plan_present([wanted], now, Policy(manage_members=True)).diff()
+    assert diff == {"before": f"{ALICE}: {before}\n", "after": f"{ALICE}: {after}\n"}
+
+
+def test_diff_shows_an_open_invitation_of_a_member():
+    plan = plan_present([DESIRED], current([invited(ADMIN)], [joined(DEVELOPER)]), Policy(manage_members=True))
+    assert plan.diff() == {
+        "before": f"{ALICE}: Developer; invited with Admin\n",
+        "after": f"{ALICE}: Developer\n",
     }
 
 

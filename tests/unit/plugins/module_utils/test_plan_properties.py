@@ -8,19 +8,21 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from ansible_collections.clickhouse.cloud.plugins.module_utils._api import Invitation
-from ansible_collections.clickhouse.cloud.plugins.module_utils._options import OptionError
-from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
+from ansible_collections.clickhouse.cloud.plugins.module_utils._changes import (
     Current,
     Invite,
     Policy,
     Remove,
     Revoke,
     Update,
-    plan_absent,
-    plan_present,
     predict,
 )
+from ansible_collections.clickhouse.cloud.plugins.module_utils._options import OptionError
+from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
+    plan_absent,
+    plan_present,
+)
+from ansible_collections.clickhouse.cloud.plugins.module_utils._records import Invitation
 from ansible_collections.clickhouse.cloud.plugins.module_utils._roles import Match, is_admin, match
 from hypothesis import assume, given
 from hypothesis import strategies as st

@@ -41,8 +41,8 @@ def task(run, credentials):
 
 @CHECK_MODE
 def test_person_is_invited(task, api, check_mode):
-    api.roles(*ROLES)
     api.invitations(invitation_record(BOB, number=2))
+    api.roles(*ROLES)
     api.members(member_record(BOB))
     if not check_mode:
         api.create(NEW, ALICE, roles=[DEVELOPER, ANALYST])

@@ -42,9 +42,9 @@ def task(run, credentials):
 
 @CHECK_MODE
 def test_member_gets_exactly_these_roles(task, api, check_mode):
-    api.roles(*ROLES)
     api.invitations()
     api.members(member(BILLING), ADMINISTRATOR)
+    api.roles(*ROLES)
     if not check_mode:
         api.update(USER, member(BILLING), roles=[ADMIN, DEVELOPER])
         api.members(member(ADMIN, DEVELOPER), ADMINISTRATOR)
@@ -141,7 +141,7 @@ def test_last_administrator_is_kept(task, api, options, check_mode):
 
 def test_rejected_update_leaves_the_member_as_it_was(task, api):
     api.invitations()
-    api.members(member(BILLING))
+    api.members(member(BILLING), ADMINISTRATOR)
     api.update(USER, refusal(403, "the key's own creator"), roles=[DEVELOPER])
     answer = task({"roles": [DEVELOPER.id]})
     assert (answer["failed"], answer["changed"], answer["state"]) == (True, False, "member")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.clickhouse.cloud.plugins.module_utils._records import Role
 from ansible_collections.clickhouse.cloud.plugins.modules import membership_info
 
 from ..records import (
@@ -65,6 +66,7 @@ def test_everybody_is_shown_by_email_in_two_requests(task):
                 "expires_soon": False,
                 "user_id": None,
                 "invitation_id": uid(1),
+                "other_access": [],
             },
             {
                 "email": BOB,
@@ -77,6 +79,14 @@ def test_everybody_is_shown_by_email_in_two_requests(task):
                 "expires_soon": False,
                 "user_id": uid(5),
                 "invitation_id": uid(2),
+                "other_access": [
+                    {
+                        "kind": "invitation",
+                        "id": uid(2),
+                        "roles": ["Developer"],
+                        "assigned_roles": [{"role_id": DEVELOPER.id, "role_name": "Developer", "role_type": "system"}],
+                    }
+                ],
             },
             {
                 "email": CAROL,
@@ -89,6 +99,7 @@ def test_everybody_is_shown_by_email_in_two_requests(task):
                 "expires_soon": False,
                 "user_id": None,
                 "invitation_id": uid(3),
+                "other_access": [],
             },
         ],
         "summary": {"member": 1, "invited": 1, "expired": 1, "absent": 0, "expires_soon": 0},
@@ -128,7 +139,7 @@ def test_people_who_are_named_are_shown_even_with_nothing(task, option, emails, 
 def test_invitation_expires_soon(task, api, left, options, soon):
     api.invitations(invitation_record(left=left))
     api.members()
-    answer = task(options)
+    answer = task({"emails": [ALICE], **options})
     assert show(answer, "expires_soon") == [(soon,)]
     assert answer["summary"]["expires_soon"] == soon
 
@@ -136,13 +147,22 @@ def test_invitation_expires_soon(task, api, left, options, soon):
 def test_invitation_that_expires_last_counts(task, api):
     api.invitations(expired_record(number=1), invitation_record(number=2), invitation_record(number=3, left=HOUR))
     api.members()
-    assert show(task(), "state", "invitation_id") == [("invited", uid(2))]
+    assert show(task({"emails": [ALICE]}), "state", "invitation_id") == [("invited", uid(2))]
 
 
 def test_administrators_account_counts_of_a_person_with_two(task, api):
     api.invitations()
     api.members(member_record(BOB, roles=[BILLING], user_id=uid(5)), member_record(BOB, roles=[ADMIN], user_id=uid(6)))
-    assert show(task(), "email", "roles", "user_id") == [(BOB, ["Admin"], uid(6))]
+    answer = task()
+    assert show(answer, "email", "roles", "user_id") == [(BOB, ["Admin"], uid(6))]
+    (other,) = answer["memberships"][0]["other_access"]
+    assert (other["kind"], other["id"], other["roles"]) == ("member", uid(5), ["Billing"])
+
+
+def test_roles_that_are_printed_alike_are_told_apart(task, api):
+    api.invitations()
+    api.members(member_record(BOB, roles=[ADMIN]), member_record(CAROL, roles=[Role(uid(7), "Admin", "custom")]))
+    assert show(task(), "roles") == [([f"Admin ({ADMIN.id})"],), ([f"Admin ({uid(7)})"],)]
 
 
 @pytest.mark.usefixtures("organization")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Private to the collection: what was attempted for each person, and what a re-read proves of it. Pure.
+"""Private to the collection: what was attempted for one person, and what a re-read proves of it. Pure.
 
 A response may be lost and a list may be stale, so a write is certain only once a re-read agrees. ``REJECTED``,
 ``AMBIGUOUS`` and ``VISIBLE`` are the seconds after a write for which re-reads can still be stale.
@@ -11,18 +11,20 @@ A response may be lost and a list may be stale, so a write is certain only once 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
-from ._api import Deletion, Invitation, Member
+from ._changes import Invite, Remove, Revoke, Update
 from ._errors import ApiError
-from ._plan import Invite, Remove, Revoke, Update, latest
+from ._records import Deletion, Invitation, Member, by_email, latest
+from ._roles import Match, match
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from ._api import Desired
-    from ._plan import Change, PersonPlan
+    from ._changes import Change, PersonPlan
+    from ._records import Desired
 
 # ClickHouse's own tests find an invitation with the next request after it was sent, so two seconds are generous.
 REJECTED = 2.0
@@ -45,26 +47,19 @@ class Attempt:
         return self.result if isinstance(self.result, ApiError) else None
 
     @property
-    def ambiguous(self) -> bool:
+    def unclear(self) -> bool:
         """Whether it failed, and may have taken effect all the same."""
         return self.error is not None and (self.error.ambiguous or self.error.earlier_try_ambiguous)
 
     @property
-    def about_the_person(self) -> bool:
-        """Whether the failure is one person's: a rejection, or 403 for a member, as for the last administrator."""
-        error = self.error
-        forbidden = error is not None and error.status == 403 and isinstance(self.change, (Update, Remove))
-        return forbidden or (error is not None and error.rejected)
+    def refutable(self) -> bool:
+        """Whether a re-read can show that the API rejected it because of something that it knew late."""
+        return self.error is not None and self.error.rejected and self.error.status != 403
 
-    def as_planned(self, now: datetime) -> bool:
+    @property
+    def as_planned(self) -> bool:
         """Whether the next change may follow without another decision."""
-        if isinstance(self.result, Invitation):
-            return not self.result.expired(now)
-        return self.result is Deletion.DELETED or isinstance(self.result, Member)
-
-
-# The attempts for each person by email, in the order in which the people's changes began.
-Ledger = dict[str, list[Attempt]]
+        return self.result is Deletion.DELETED or isinstance(self.result, (Invitation, Member))
 
 
 @dataclass(frozen=True)
@@ -77,11 +72,26 @@ class Reading:
     members: Sequence[Member] = ()
     error: ApiError | None = None
 
+    @cached_property
+    def invited(self) -> Mapping[str, Sequence[Invitation]]:
+        """Each person's invitations, by email."""
+        return by_email(self.invitations)
+
+    @cached_property
+    def joined(self) -> Mapping[str, Sequence[Member]]:
+        """Each person's accounts, by email."""
+        return by_email(self.members)
+
+    @cached_property
+    def accounts(self) -> Mapping[str | None, Member]:
+        """The members by user ID."""
+        return {member.user_id: member for member in self.members}
+
     def shows(self, change: Change) -> bool:
         """Whether what the change deletes is still there."""
         if isinstance(change, Revoke):
-            return any(each.id == change.invitation.id for each in self.invitations)
-        return isinstance(change, Remove) and any(each.user_id == change.member.user_id for each in self.members)
+            return any(each.id == change.invitation.id for each in self.invited[change.invitation.email])
+        return isinstance(change, Remove) and change.member.user_id in self.accounts
 
 
 @dataclass(frozen=True)
@@ -121,9 +131,9 @@ class Case:
         return isinstance(self.last.change, Invite) and self.last.change.restores
 
     @property
-    def ambiguous(self) -> bool:
+    def may_be_invited(self) -> bool:
         """Whether an invitation may have been sent that is not known."""
-        return any(attempt.ambiguous for attempt in self.sent)
+        return any(attempt.unclear for attempt in self.sent)
 
     @property
     def revoked(self) -> list[Invitation]:
@@ -161,9 +171,25 @@ class Case:
         return self.plan.live if self.plan.desired and self.plan.live in self.revoked else None
 
     @property
+    def unanswered(self) -> bool:
+        """Whether the last attempt may have taken effect, and nothing was re-read since."""
+        return self.last.unclear and self.reading_since(self.last) is None
+
+    @property
     def urgent(self) -> bool:
         """Whether the person may be left without an invitation. Until that is certain, nobody new begins."""
         return self.given_up is not None and self.last.error is not None
+
+    @property
+    def lists(self) -> set[str]:
+        """The lists that tell what became of the attempts."""
+        if all(isinstance(attempt.change, (Update, Remove)) for attempt in self.attempts):
+            return {"members"}
+        rejected = any(attempt.refutable for attempt in self.sent)
+        # An invitation that is gone already was probably accepted.
+        accepted = any(attempt.result is Deletion.ALREADY_GONE for attempt in self.attempts)
+        members = self.manage_members or (self.plan.desired is not None and (rejected or accepted))
+        return {"invitations", "members"} if members else {"invitations"}
 
     def reading_since(self, attempt: Attempt) -> Reading | None:
         """The last re-read, if it was made after the attempt."""
@@ -174,46 +200,61 @@ class Case:
         reading = self.reading_since(attempt)
         return reading is not None and (reading.error is not None or reading.at - attempt.at >= seconds)
 
-    def deletion(self, attempt: Attempt) -> Deletion | ApiError | None:
-        """What came of a deletion; None while a re-read has to tell, or for another change."""
-        error, reading = attempt.error, self.reading_since(attempt)
-        if not isinstance(attempt.change, (Revoke, Remove)):
+    def result(self, attempt: Attempt) -> Deletion | Member | ApiError | None:
+        """What came of a deletion or an update; None while a re-read has to tell, or for an invitation."""
+        if isinstance(attempt.change, Invite):
             return None
-        if error is None:
-            return cast("Deletion", attempt.result)
-        if error.ambiguous and attempt is not self.last:
-            # Another change followed, so a re-read had shown that it is gone.
-            return Deletion.UNCLEAR
-        if not (error.rejected or attempt.ambiguous) or (reading and reading.error):
-            return error
-        proven = self.is_conclusive(attempt, AMBIGUOUS if attempt.ambiguous else REJECTED)
-        if reading and reading.shows(attempt.change) and (proven or not attempt.ambiguous):
-            return error
-        gone = Deletion.UNCLEAR if attempt.ambiguous else Deletion.ALREADY_GONE
-        return gone if proven else None
+        if not isinstance(attempt.result, ApiError):
+            return cast("Deletion | Member", attempt.result)
+        if isinstance(attempt.change, Update):
+            return self._update(attempt, attempt.change, attempt.result)
+        return self._deletion(attempt, attempt.result)
 
     def shown_invitation(self, reading: Reading) -> Invitation | None:
         """A live invitation that the re-read shows, other than those revoked, which a stale read may still show."""
         changes = (*self.plan.changes, *(attempt.change for attempt in self.attempts))
         revoked = {change.invitation.id for change in changes if isinstance(change, Revoke)}
-        theirs = (each for each in reading.invitations if each.email == self.plan.email and each.id not in revoked)
+        theirs = (each for each in reading.invited[self.plan.email] if each.id not in revoked)
         return latest(each for each in theirs if not each.expired(reading.now))
 
     def shown_member(self, reading: Reading) -> Member | None:
         """The member that the re-read shows."""
-        return next((member for member in reading.members if member.email == self.plan.email), None)
+        return next(iter(reading.joined[self.plan.email]), None)
+
+    def _deletion(self, attempt: Attempt, error: ApiError) -> Deletion | ApiError | None:
+        """What came of a deletion that failed."""
+        if error.ambiguous and attempt is not self.last:
+            # Another change followed, so a re-read had shown that it is gone.
+            return Deletion.UNCLEAR
+        reading = self.reading_since(attempt)
+        if not (attempt.refutable or attempt.unclear) or (reading and reading.error):
+            return error
+        proven = self.is_conclusive(attempt, AMBIGUOUS if attempt.unclear else REJECTED)
+        if reading and reading.shows(attempt.change) and (proven or not attempt.unclear):
+            return error
+        gone = Deletion.UNCLEAR if attempt.unclear else Deletion.ALREADY_GONE
+        return gone if proven else None
+
+    def _update(self, attempt: Attempt, change: Update, error: ApiError) -> Member | ApiError | None:
+        """What came of an update that failed: the member, if a re-read shows the desired roles."""
+        reading = self.reading_since(attempt)
+        member = reading.accounts.get(change.member.user_id) if reading else None
+        if member and match(change.desired, member) is Match.YES:
+            return member
+        wait = AMBIGUOUS if error.ambiguous else REJECTED if attempt.refutable else 0
+        return error if not wait or self.is_conclusive(attempt, wait) else None
 
     def _may_have_taken_effect(self, attempt: Attempt) -> bool:
         """Whether an attempt succeeded, or was ambiguous and no re-read shows that it did not delete anything."""
         reading = self.reading_since(attempt)
         if attempt.error is None:
             return attempt.result is not Deletion.ALREADY_GONE
-        return attempt.ambiguous and not (reading and reading.shows(attempt.change))
+        return attempt.unclear and not (reading and reading.shows(attempt.change))
 
     def _gone(self) -> list[Change]:
         """The deletions after which the record is gone, by whomever."""
-        return [attempt.change for attempt in self.attempts if isinstance(self.deletion(attempt), Deletion)]
+        return [attempt.change for attempt in self.attempts if isinstance(self.result(attempt), Deletion)]
 
     def _deletions(self) -> list[Attempt]:
         done = (Deletion.DELETED, Deletion.UNCLEAR)
-        return [attempt for attempt in self.attempts if self.deletion(attempt) in done]
+        return [attempt for attempt in self.attempts if self.result(attempt) in done]
