@@ -179,9 +179,8 @@ class Client:
         if date and envelope:
             # The date of a gateway's own page is not the API's.
             self.clock_offset = date - self._host_time()
-        complete = "result" in envelope
-        if call.method == "DELETE":
-            complete = complete or "requestId" in envelope or envelope.get("status") == status
+        marked = "requestId" in envelope or envelope.get("status") == status
+        complete = marked if call.method == "DELETE" else "result" in envelope
         if not 200 <= status < 300 or not complete or envelope.get("error"):
             wait = requested_wait(status, response.headers, date or self.now())
             origin = f"from {self.settings.key_origin}, and its secret, from {self.settings.secret_origin}"

@@ -40,7 +40,7 @@ def simulator(certificate):
 
 @pytest.fixture
 def bundle(authority, tmp_path):
-    """The CA bundle that vouches for the simulator's certificate."""
+    """The bundle of the CA that issued the simulator's certificate."""
     authority.cert_pem.write_to_path(str(tmp_path / "bundle.pem"))
     return str(tmp_path / "bundle.pem")
 
@@ -87,8 +87,8 @@ def test_trust_is_decided_by_options_then_by_the_environment(simulator, messages
     assert len(simulator.requests) == len(trusted)
     for name in untrusted:
         assert f"the certificate of {simulator.url.removeprefix('https://')} is not trusted (" in messages[name]
-    assert "name the CA bundle to trust in ca_path" in messages["nothing"]
-    assert f"nothing in ca_path, {other}, vouches for it" in messages["other ca_path over a variable"]
+    assert "no CA that this host trusts issued it" in messages["nothing"]
+    assert f"no CA in ca_path ({other}) issued it" in messages["other ca_path over a variable"]
 
 
 def test_proxy_tunnels_requests_and_sees_neither_key_nor_path(simulator, messages_of, bundle):
