@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 def addresses(values: str | Iterable[object] | None) -> list[str]:
     """The addresses in a list or text, normalised. If one of them is none, none: that is for the module to reject."""
+    texts = [values] if isinstance(values, str) else [str(value) for value in values or () if value is not None]
     try:
-        return _options.emails([values] if isinstance(values, str) else values or ())
+        return _options.emails(texts)
     except _options.OptionError:
         return []
 
