@@ -17,6 +17,7 @@ from ansible_collections.clickhouse.cloud.plugins.module_utils._changes import (
     predict,
 )
 from ansible_collections.clickhouse.cloud.plugins.module_utils._errors import ApiError
+from ansible_collections.clickhouse.cloud.plugins.module_utils._module import ROSTER_OPTIONS
 from ansible_collections.clickhouse.cloud.plugins.module_utils._options import Entry, OptionError
 from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
     plan_absent,
@@ -41,16 +42,8 @@ from ..organization import Organization, invitations, legacy_roles, members, peo
 from ..people import FOUNDER, USERS, current, desired, expired, invited, joined
 from ..records import ADMIN, ALICE, BILLING, BOB, CAROL, DAVE, DEVELOPER, NOW, ROLES, timestamp, uid
 
-DEFAULTS = {
-    "state": "present",
-    "emails": None,
-    "role": None,
-    "roles": None,
-    "purge": False,
-    "purge_limit": "100%",
-    "renew_before": "0s",
-    "resend": False,
-}
+# What Ansible makes of the options that a task leaves out.
+DEFAULTS = {name: option.get("default") for name, option in ROSTER_OPTIONS.items()}
 MANAGED = Policy(manage_members=True)
 
 
