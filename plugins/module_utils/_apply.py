@@ -19,7 +19,7 @@ from ._errors import ApiError
 from ._roles import Match, match
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping, Sequence
 
     from ._api import CloudApi
     from ._changes import Change, PersonPlan, Plan
@@ -61,8 +61,12 @@ class _Run:
         self._pauses = iter(PAUSES)
 
     def begin(self, person: PersonPlan) -> None:
-        """Make a person's changes, unless a failure is systemic or nobody would be an administrator."""
-        self.wait(self._is_held)
+        """Make a person's changes, unless a failure is systemic or nobody would be an administrator.
+
+        Nobody begins while the API may be down, or somebody may be left without an invitation.
+        """
+        while len(self._unanswered) > UNANSWERED_AT_MOST or self._urgent:
+            self._recheck({**self._unanswered, **self._urgent})
         if self._systemic:
             self.outcomes[person.email] = not_attempted(person, self._systemic)
         elif person.takes_admin and not self._an_admin_remains():
@@ -70,14 +74,10 @@ class _Run:
         else:
             self._follow(person, Due(person.changes))
 
-    def wait(self, while_: Callable[[], bool] = lambda: True) -> None:
-        """Re-read the organization, and make the changes that are then due, while anybody waits."""
-        while self._waiting and while_():
-            self._reading = self._re_read(
-                {name for person in self._waiting.values() for name in self._case(person).lists}
-            )
-            for person in list(self._waiting.values()):
-                self._follow(person, decide(self._case(person)))
+    def wait(self) -> None:
+        """Recheck everybody who waits, until nobody does."""
+        while self._waiting:
+            self._recheck(self._waiting)
 
     def verify(self) -> None:
         """Check that updated members are shown with their new roles, after the last write."""
@@ -91,6 +91,12 @@ class _Run:
             updates = {email: attempt for email, attempt in updates.items() if not self._verify(email, attempt)}
             if updates:
                 self._reading = self._re_read({"members"})
+
+    def _recheck(self, people: Mapping[str, PersonPlan]) -> None:
+        """Re-read what tells of these people, and make the changes that are then due."""
+        self._reading = self._re_read({name for person in people.values() for name in self._case(person).lists})
+        for person in list(people.values()):
+            self._follow(person, decide(self._case(person)))
 
     def _follow(self, person: PersonPlan, verdict: Verdict) -> None:
         """Make the changes that are due for a person, verdict by verdict, up to the outcome or a wait."""
@@ -162,10 +168,6 @@ class _Run:
         client, manage_members = self._api.client, self._plan.policy.manage_members
         attempts = self._attempts[person.email]
         return Case(person, attempts, self._reading, client.now(), manage_members, client.settings.retry_timeout)
-
-    def _is_held(self) -> bool:
-        """Whether nobody new begins: the API may be down, or somebody may be left without an invitation."""
-        return len(self._unanswered) > UNANSWERED_AT_MOST or bool(self._urgent)
 
     def _an_admin_remains(self) -> bool:
         """Whether there is an administrator who stays, or who was made one."""
