@@ -73,6 +73,7 @@ memberships:
       expires_soon: false
       user_id: null
       invitation_id: 5f0c6a52-6c52-4f0a-9a5e-0d6b1f7f2c11
+      other_access: []
   contains:
     email:
       description: Normalised email address of the person.
@@ -81,7 +82,10 @@ memberships:
       description: V(member), V(invited), V(expired) or V(absent).
       type: str
     roles:
-      description: Names of the roles, sorted; the legacy role if no others are known.
+      description:
+        - Names of the roles, sorted; the legacy role if the API does not show others.
+        - A name is followed by the ID in parentheses if the name alone would not find this role again, for example
+          because another role is printed alike.
       type: list
       elements: str
     assigned_roles:
@@ -116,6 +120,25 @@ memberships:
     invitation_id:
       description: ID of the invitation.
       type: str
+    other_access:
+      description: Further member accounts with this email, and open invitations beside what the record shows.
+      type: list
+      elements: dict
+      contains:
+        kind:
+          description: V(member) or V(invitation).
+          type: str
+        id:
+          description: User ID of the account, or ID of the invitation.
+          type: str
+        roles:
+          description: Names of its roles, as in RV(memberships[].roles).
+          type: list
+          elements: str
+        assigned_roles:
+          description: Its roles, as in RV(memberships[].assigned_roles).
+          type: list
+          elements: dict
 summary:
   description: Number of people per state, and of invitations that expire soon.
   returned: success

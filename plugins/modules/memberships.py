@@ -159,6 +159,14 @@ summary:
     absent: 0
     expired: 0
     failed: 0
+not_listed:
+  description:
+    - Email addresses of all who have access and are not on the roster, sorted.
+    - With O(purge), those who keep it, for example because of O(purge_exclude). Empty with O(state=absent).
+  returned: when the plan was made
+  type: list
+  elements: str
+  sample: [break-glass@example.com]
 diff:
   description:
     - The plan, one line per person with a change, sorted by email. Check mode and the real run show the same.
