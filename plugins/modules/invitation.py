@@ -49,18 +49,18 @@ EXAMPLES = r"""
 - name: Invite a colleague
   clickhouse.cloud.invitation:
     email: alice@example.com
-    roles: [Developer]
+    roles: [Member]
 
 - name: Invite once, and do not send another email if the invitation expires
   clickhouse.cloud.invitation:
     email: bob@example.com
-    roles: [Developer]
+    roles: [Member]
     renew_before: never
 
 - name: Resend an email that got lost
   clickhouse.cloud.invitation:
     email: bob@example.com
-    roles: [Developer]
+    roles: [Member]
     resend: true
 
 - name: Invite with a vaulted key, to a given organization
@@ -69,7 +69,7 @@ EXAMPLES = r"""
     api_secret: "{{ vault_clickhouse_secret }}"
     organization_id: "{{ clickhouse_organization_id }}"
     email: carol@example.com
-    roles: [Developer]
+    roles: [Member]
   register: carol
 
 - name: Report an email
@@ -110,7 +110,7 @@ invitation:
     role: developer
     assigned_roles:
       - role_id: 0d5cbd44-6ea1-4bb0-9f0e-1b2fd8a0f8f4
-        role_name: Developer
+        role_name: Member
         role_type: system
     created_at: "2026-11-23T12:00:00.000Z"
     expire_at: "2026-11-30T12:00:00.000Z"
@@ -201,7 +201,7 @@ diff:
   type: dict
   sample:
     before: ""
-    after: "alice@example.com: Developer\n"
+    after: "alice@example.com: Member\n"
   contains:
     before:
       description: The current access of these people.

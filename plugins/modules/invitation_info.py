@@ -78,7 +78,7 @@ invitations:
       role: developer
       assigned_roles:
         - role_id: 0d5cbd44-6ea1-4bb0-9f0e-1b2fd8a0f8f4
-          role_name: Developer
+          role_name: Member
           role_type: system
       created_at: "2026-11-23T12:00:00.000Z"
       expire_at: "2026-11-30T12:00:00.000Z"

@@ -38,12 +38,12 @@ options:
         required: true
       role:
         description:
-          - Legacy role of the person, V(admin) or V(developer), in place of the task's O(role) or O(roles). Empty text
+          - Legacy role of the person, V(admin) or V(developer). Overrides the task's O(role) and O(roles). Empty text
             counts as not given.
         type: str
       roles:
         description:
-          - Names or IDs of the person's roles, in place of the task's O(role) or O(roles). Empty text counts as not
+          - Names or IDs of the person's roles. Override the task's O(role) and O(roles). Empty text counts as not
             given, an empty list is an error.
         type: list
         elements: str
@@ -83,7 +83,7 @@ EXAMPLES = r"""
     emails:
       - alice@example.com
       - bob@example.com
-    roles: [Developer]
+    roles: [Member]
 
 - name: Invite the people on a reviewed roster, and revoke all other invitations
   clickhouse.cloud.invitations:
@@ -92,7 +92,7 @@ EXAMPLES = r"""
         roles: [Admin]
       - email: bob@example.com
         comment: data platform
-    roles: [Developer]
+    roles: [Member]
     purge: true
 
 - name: Revoke invitations
@@ -117,7 +117,7 @@ changes:
         role: developer
         assigned_roles:
           - role_id: 0d5cbd44-6ea1-4bb0-9f0e-1b2fd8a0f8f4
-            role_name: Developer
+            role_name: Member
             role_type: system
         created_at: "2026-11-23T12:00:00.000Z"
         expire_at: "2026-11-30T12:00:00.000Z"
@@ -162,7 +162,7 @@ diff:
   type: dict
   sample:
     before: ""
-    after: "alice@example.com: Developer\n"
+    after: "alice@example.com: Member\n"
   contains:
     before:
       description: The current access of these people.

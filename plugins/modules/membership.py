@@ -51,7 +51,7 @@ EXAMPLES = r"""
 - name: Give a colleague access, invited or joined
   clickhouse.cloud.membership:
     email: alice@example.com
-    roles: [Developer, Billing]
+    roles: [Member, Billing]
 
 - name: Offboard a colleague
   clickhouse.cloud.membership:
@@ -85,7 +85,7 @@ invitation:
     role: developer
     assigned_roles:
       - role_id: 0d5cbd44-6ea1-4bb0-9f0e-1b2fd8a0f8f4
-        role_name: Developer
+        role_name: Member
         role_type: system
     created_at: "2026-11-23T12:00:00.000Z"
     expire_at: "2026-11-30T12:00:00.000Z"
@@ -175,7 +175,7 @@ diff:
   type: dict
   sample:
     before: ""
-    after: "alice@example.com: Developer\n"
+    after: "alice@example.com: Member\n"
   contains:
     before:
       description: The current access of these people.

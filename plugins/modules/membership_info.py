@@ -62,10 +62,10 @@ memberships:
   sample:
     - email: bob@example.com
       state: invited
-      roles: [Developer]
+      roles: [Member]
       assigned_roles:
         - role_id: 0d5cbd44-6ea1-4bb0-9f0e-1b2fd8a0f8f4
-          role_name: Developer
+          role_name: Member
           role_type: system
       name: null
       since: "2026-11-23T12:00:00.000Z"

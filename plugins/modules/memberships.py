@@ -43,12 +43,12 @@ options:
         required: true
       role:
         description:
-          - Legacy role of the person, V(admin) or V(developer), in place of the task's O(role) or O(roles). Empty text
+          - Legacy role of the person, V(admin) or V(developer). Overrides the task's O(role) and O(roles). Empty text
             counts as not given.
         type: str
       roles:
         description:
-          - Names or IDs of the person's roles, in place of the task's O(role) or O(roles). Empty text counts as not
+          - Names or IDs of the person's roles. Override the task's O(role) and O(roles). Empty text counts as not
             given, an empty list is an error.
         type: list
         elements: str
@@ -79,7 +79,7 @@ options:
   purge_exclude:
     description:
       - Email addresses of people whom O(purge) leaves alone although they are not on the roster, such as break-glass
-        accounts.
+        accounts. The task warns about an address that nobody has.
     type: list
     elements: str
 seealso:
@@ -96,7 +96,7 @@ EXAMPLES = r"""
         roles: [Admin]
       - email: bob@example.com
         comment: data platform
-    roles: [Developer]
+    roles: [Member]
     purge: true
     purge_exclude: [break-glass@example.com]
 
@@ -122,7 +122,7 @@ changes:
         role: developer
         assigned_roles:
           - role_id: 0d5cbd44-6ea1-4bb0-9f0e-1b2fd8a0f8f4
-            role_name: Developer
+            role_name: Member
             role_type: system
         created_at: "2026-11-23T12:00:00.000Z"
         expire_at: "2026-11-30T12:00:00.000Z"
@@ -174,7 +174,7 @@ diff:
   type: dict
   sample:
     before: ""
-    after: "alice@example.com: Developer\n"
+    after: "alice@example.com: Member\n"
   contains:
     before:
       description: The current access of these people.

@@ -42,7 +42,7 @@ roles:
   elements: dict
   sample:
     - role_id: 0d5cbd44-6ea1-4bb0-9f0e-1b2fd8a0f8f4
-      role_name: Developer
+      role_name: Member
       role_type: system
   contains:
     role_id:
