@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from ._errors import ApiError
 from ._options import is_uuid, normalize_email
-from ._records import Deletion, Invitation, Member, Role, visible
+from ._records import ApiKey, Deletion, Invitation, Member, Role, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +63,10 @@ class CloudApi:
     def roles(self) -> list[Role]:
         """List the organization's roles, system and custom ones."""
         return self._list("list the roles", "roles", _role)
+
+    def api_keys(self) -> list[ApiKey]:
+        """List the API keys, the one that calls included."""
+        return self._list("list the API keys", "keys", _api_key)
 
     def invitation(self, invitation_id: str) -> Invitation | None:
         """Get one invitation; None if there is none with this ID."""
@@ -234,3 +238,25 @@ def _role(record: object) -> Role | None:
         return None
     role_id, name = _role_id(record.get("id")), _text(record.get("name"))
     return Role(role_id, name, _text(record.get("type"))) if role_id and name else None
+
+
+def _api_key(record: object) -> ApiKey | None:
+    """Read an API key; None if it has no ID."""
+    if not isinstance(record, dict) or not _text(record.get("id")):
+        return None
+    legacy, entries = record.get("roles"), record.get("ipAccessList")
+    # An entry that cannot be read is known to be there.
+    listed = entries if isinstance(entries, list) else [] if entries is None else [None]
+    sources = [entry if isinstance(entry, dict) else {} for entry in listed]
+    return ApiKey(
+        id=record["id"].lower(),
+        name=_text(record.get("name")),
+        state=_text(record.get("state")),
+        role=", ".join(filter(None, map(_text, legacy))) if isinstance(legacy, list) else None,
+        assigned_roles=_assigned_roles(record.get("assignedRoles")),
+        key_suffix=_text(record.get("keySuffix")),
+        created_at=_text(record.get("createdAt")),
+        expire_at=_text(record.get("expireAt")),
+        used_at=_text(record.get("usedAt")),
+        sources=tuple((_text(entry.get("source")), _text(entry.get("description"))) for entry in sources),
+    )

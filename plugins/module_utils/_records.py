@@ -97,8 +97,36 @@ class Member:
         return {**vars(self), "assigned_roles": roles_as_result(self)}
 
 
-# A record with roles.
+@dataclass(frozen=True)
+class ApiKey:
+    """An API key, without its secret. Roles are as those of an invitation."""
+
+    id: str
+    name: str | None = None
+    state: str | None = None
+    role: str | None = None
+    assigned_roles: tuple[Role, ...] | None = None
+    key_suffix: str | None = None
+    created_at: str | None = None
+    expire_at: str | None = None
+    used_at: str | None = None
+    sources: tuple[tuple[str | None, str | None], ...] = ()
+
+    def as_result(self, now: datetime) -> dict[str, Any]:
+        """The API key as a module returns it, without the names of its roles."""
+        fields = {name: value for name, value in vars(self).items() if name not in ("role", "sources")}
+        expiry = parse_timestamp(self.expire_at)
+        return {
+            **fields,
+            "assigned_roles": roles_as_result(self),
+            "expired": expiry is not None and expiry <= now,
+            "ip_access_list": [{"source": source, "description": words} for source, words in self.sources],
+        }
+
+
+# A person's record with roles, and any record with roles.
 Holder = Union[Desired, Invitation, Member]
+RoleHolder = Union[Holder, ApiKey]
 
 _Record = TypeVar("_Record", Invitation, Member)
 
@@ -113,7 +141,7 @@ class Deletion(enum.Enum):
     UNCLEAR = "unclear"
 
 
-def roles_as_result(holder: Holder) -> list[dict[str, Any]]:
+def roles_as_result(holder: RoleHolder) -> list[dict[str, Any]]:
     """The assigned roles as a module returns them."""
     return [role.as_result() for role in holder.assigned_roles or ()]
 

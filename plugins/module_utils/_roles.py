@@ -20,7 +20,7 @@ from ._records import Role, by_email, visible
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from ._records import Desired, Holder, Member
+    from ._records import Desired, Holder, Member, RoleHolder
 
 # An escape, what separates names in a list of them, or an ID.
 _UNLIKE_A_NAME = re.compile(r"[\\,]|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
@@ -129,7 +129,7 @@ def label(role: Role, alike: Collection[str] = ()) -> str:
     return name if finds_itself and role.id not in alike else f"{name} ({role.id or 'without ID'})"
 
 
-def alike(holders: Iterable[Holder]) -> frozenset[str]:
+def alike(holders: Iterable[RoleHolder]) -> frozenset[str]:
     """The IDs of roles whose names are printed like that of another one."""
     ids = defaultdict(set)
     for role in {role for holder in holders for role in holder.assigned_roles or ()}:
@@ -137,7 +137,7 @@ def alike(holders: Iterable[Holder]) -> frozenset[str]:
     return frozenset().union(*(same for same in ids.values() if len(same) > 1))
 
 
-def labels(holder: Holder | None, alike: Collection[str] = ()) -> list[str]:
+def labels(holder: RoleHolder | None, alike: Collection[str] = ()) -> list[str]:
     """A person's roles by label, sorted; the legacy role if the API does not show others."""
     if holder is None or holder.assigned_roles is None:
         return [holder.role] if holder and holder.role else []

@@ -23,6 +23,7 @@ ANN, BOB, CAT, DAN, EVE = (f"{name}@example.com" for name in ("ann", "bob", "cat
 DAY = 24 * 3600.0
 
 ORGANIZATIONS, ROLES, LIST, MEMBERS = "list_organizations", "list_roles", "list_invitations", "list_members"
+KEYS = "list_keys"
 GET, CREATE, DELETE = "get_invitation", "create_invitation", "delete_invitation"
 UPDATE, REMOVE = "update_member", "remove_member"
 
@@ -97,6 +98,9 @@ class Runner:
 
     def membership_info(self, **options):
         return self("membership_info", **options)
+
+    def api_key_info(self, **options):
+        return self("api_key_info", **options)
 
     def role_info(self, **options):
         return self("role_info", **options)

@@ -133,6 +133,7 @@ class Hostile(Recorder):
             "invitation_info": {"members": True, **address},
             "membership_info": address,
             "role_info": address,
+            "api_key_info": address,
         }
 
     @staticmethod

@@ -15,6 +15,7 @@ from component.harness import ANN, BOB, CAT, CREATE, DAN, EVE, UPDATE
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = (
+    "api_key_info",
     "invitation",
     "invitation_info",
     "invitations",
@@ -68,6 +69,7 @@ def test_every_documented_field_is_returned(run, simulator):
         "membership": [run.membership(DAN), run.membership(EVE)],
         "memberships": [run.memberships("fay@example.com", {"email": EVE, "role": "admin"}), run.memberships("no")],
         "membership_info": [run.membership_info(), run.membership_info(expires_within="never")],
+        "api_key_info": [run.api_key_info(), run.api_key_info(organization_id="nonsense")],
         "role_info": [run.role_info(), run.role_info(organization_id="nonsense")],
     }
     for module, told in results.items():

@@ -25,6 +25,7 @@ from component.harness import (
     DELETE,
     EVE,
     GET,
+    KEYS,
     LIST,
     MEMBERS,
     ORGANIZATIONS,
@@ -185,6 +186,7 @@ TASKS = {
         "membership_info", {}, [LIST, MEMBERS], invitations={ANN: ADMIN}, members={BOB: ["Member"]}
     ),
     "role_info": Task("role_info", {}, [ROLES]),
+    "api_key_info": Task("api_key_info", {}, [KEYS]),
 }
 
 OK, FAILS = "ok", "fails"
@@ -397,7 +399,7 @@ def outcome_of(task, call, fault):
 def cells():
     """The product of tasks, calls and faults; ``extra`` without a selection of them."""
     first_task = {call: name for name, task in reversed(TASKS.items()) for call in task.calls}
-    reads, writes = [ORGANIZATIONS, ROLES, LIST, MEMBERS, GET], list(METHODS)
+    reads, writes = [ORGANIZATIONS, ROLES, KEYS, LIST, MEMBERS, GET], list(METHODS)
     for number, (fault_name, fault) in enumerate(FAULTS.items()):
         a_read, a_write = reads[number % len(reads)], writes[number % len(writes)]
         tried_at = {a_read, a_write} if fault.alike or fault.slow else {a_read, *writes}

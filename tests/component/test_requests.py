@@ -13,6 +13,7 @@ from component.harness import (
     DELETE,
     EVE,
     GET,
+    KEYS,
     LIST,
     MEMBERS,
     ORGANIZATIONS,
@@ -70,6 +71,7 @@ TASKS = {
     "membership_info": (half_have_joined, "membership_info", {}, [LIST, MEMBERS]),
     "membership_info of some": (half_have_joined, "membership_info", {"emails": PEOPLE[:3]}, [LIST, MEMBERS]),
     "role_info": (nobody, "role_info", {}, [ROLES]),
+    "api_key_info": (nobody, "api_key_info", {}, [KEYS]),
     "invitation, unchanged": (ann_is_invited, "invitation", {"email": ANN, **DEVELOPER}, [LIST]),
     "invitation, unchanged, no organization": (
         ann_is_invited,

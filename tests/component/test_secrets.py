@@ -29,7 +29,7 @@ WAYS = ("options", "environment", "blank options")
 def cases():
     """The writing modules with every shape of credentials, the others with some, each in one of the ways."""
     for number, shape in enumerate(SHAPES):
-        infos = ("invitation_info", "membership_info", "role_info")
+        infos = ("invitation_info", "membership_info", "role_info", "api_key_info")
         for turn, module in enumerate((*WRITTEN, infos[number % len(infos)])):
             yield module, shape, WAYS[(number + turn) % len(WAYS)]
 

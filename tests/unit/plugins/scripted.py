@@ -114,6 +114,9 @@ class Api:
     def roles(self, *roles, answer=None):
         self.expect("GET", "/roles", answer or result([role_record(role) for role in roles]))
 
+    def api_keys(self, *records, answer=None):
+        self.expect("GET", "/keys", answer or result(records))
+
     def create(self, answer, email, role=None, roles=()):
         body = {"email": email, **({"role": role} if role else {"assignedRoleIds": sorted(each.id for each in roles)})}
         self.expect("POST", "/invitations", result(answer) if isinstance(answer, dict) else answer, body)
