@@ -498,7 +498,8 @@ def test_job_invites_the_people_of_the_survey(start, simulator, arguments, inven
 
 def test_job_that_only_checks_offboards_nobody(start, simulator):
     simulator.add_member("alice@example.com", role_names=["Developer"])
-    job = start("offboard.yml", "--check --diff", clickhouse_cloud_emails="alice@example.com\n")
+    answers = {"clickhouse_cloud_emails": "alice@example.com\n", "clickhouse_cloud_fail_if_not_found": "yes"}
+    job = start("offboard.yml", "--check --diff", **answers)
     assert job.finish()["clickhouse_cloud_result"]["changes"] == {"alice@example.com": "removed"}
     assert "-alice@example.com: Developer" in job.stdout
     assert len(simulator.members) == 2
@@ -541,6 +542,23 @@ def test_workflow_applies_the_list_in_the_repository_and_reports(start, simulato
     people = [(person["email"], person["state"]) for person in report["people"]]
     assert people == [("admin@example.com", "member"), ("alice@example.com", "invited")]
     assert report["summary"]["differs"] == 0
+
+
+@pytest.mark.parametrize(
+    ("playbook", "team", "words"),
+    [
+        ("roster.yml", None, "in AWX, edit team.yml in the project's repository"),
+        ("offboard.yml", "[{email: alice@example.com}]", "alice@example.com is still in clickhouse_cloud_memberships"),
+    ],
+    ids=["empty", "still-listed"],
+)
+def test_job_fails_if_the_list_in_the_repository_does_not_fit(start, simulator, playbook, team, words):
+    files = {"team.yml": f"clickhouse_cloud_memberships: {team}\n"} if team else {}
+    answers = {} if playbook == "roster.yml" else {"clickhouse_cloud_emails": "alice@example.com"}
+    job = start(playbook, files=files, **answers)
+    result = job.finish("failed")["clickhouse_cloud_result"]
+    assert words in result["msg"]
+    assert simulator.requests == []
 
 
 def test_limit_that_matches_nothing_fails_the_job(start, simulator):
