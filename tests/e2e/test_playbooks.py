@@ -264,15 +264,41 @@ def test_roster_applies_the_access_list(play, organization):
     assert list(names_in(organization.members)) == ["dave@example.com", "eve@example.com"]
 
 
-def test_exported_access_list_changes_nothing(play, organization, tmp_path):
-    output, _stats = play("export", clickhouse_cloud_export_path="team.yml")
-    assert (
-        f"4 people in {tmp_path}/team.yml; left out, since their invitations have expired: bob@example.com." in output
-    )
-    output, stats = play("roster", ["-e", "@team.yml"])
-    assert '"msg": "4 unchanged."' in output
-    assert not stats["clickhouse_cloud_result"]["changed"]
+def test_exported_access_list_changes_nothing_with_purge_either(play, organization, tmp_path):
+    organization.add_role("Admin.")
+    organization.add_role("{{ lookup('pipe', 'id') }}")
+    organization.add_member("fay@example.com", role_names=["Admin.", "{{ lookup('pipe', 'id') }}"])
+    (tmp_path / "team.yml").write_text("# reviewed\n")
+    output, stats = play("export", clickhouse_cloud_export_path="team.yml")
+    sentence = f"5 people in {tmp_path}/team.yml; left out: bob@example.com (expired invitation)."
+    assert sentence in output
+    assert stats["clickhouse_cloud_report"]["msg"] == sentence
+    (backup,) = tmp_path.glob("team.yml.*~")
+    assert backup.read_text() == "# reviewed\n"
+    for purge in (False, True):
+        output, stats = play("roster", ["-e", "@team.yml"], clickhouse_cloud_purge=purge)
+        assert '"msg": "5 unchanged."' in output
+        assert not stats["clickhouse_cloud_result"]["changed"]
     assert {request["method"] for request in organization.requests} == {"GET"}
+
+
+@pytest.mark.parametrize("name", ["export", "report"])
+def test_check_mode_writes_no_file(play, simulator, tmp_path, name):  # noqa: ARG001
+    _output, stats = play(name, ["--check"], **{f"clickhouse_cloud_{name}_path": str(tmp_path / "file.csv")})
+    assert not stats["clickhouse_cloud_report"]["failed"]
+    assert list(tmp_path.glob("*.csv*")) == []
+
+
+@pytest.mark.parametrize("name", ["export", "report"])
+def test_link_is_refused_and_not_followed(play, simulator, tmp_path, name):
+    (tmp_path / "target").write_text("somebody else's")
+    (tmp_path / "file.csv").symlink_to("target")
+    output, stats = play(name, status=2, **{f"clickhouse_cloud_{name}_path": "file.csv"})
+    words = f"{tmp_path}/file.csv is not a regular file. Name one that is, or that is not there yet."
+    assert words in output
+    assert stats["clickhouse_cloud_report"]["msg"] == words
+    assert (tmp_path / "target").read_text() == "somebody else's"
+    assert simulator.requests == []
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import jinja2
 import pytest
-import yaml
 from ansible.plugins.filter import core as filters
 from ansible_collections.clickhouse.cloud.plugins.filter.access_report import access_report
 
@@ -23,7 +22,7 @@ ENVIRONMENT = jinja2.Environment(
     trim_blocks=True,
     undefined=jinja2.StrictUndefined,
 )
-ENVIRONMENT.filters.update(to_json=filters.to_json, to_nice_json=filters.to_nice_json)
+ENVIRONMENT.filters.update(to_nice_json=filters.to_nice_json)
 
 NOW = "2026-11-26T12:00:00Z"
 ORGANIZATION = "00000000-0000-4000-8000-00000000c10d"
@@ -54,7 +53,6 @@ def render(template, people=PEOPLE, changes=None, msg="", **variables):
     """Render a template as the playbook report does, compared with a list if there are changes."""
     return ENVIRONMENT.get_template(template).render(
         __access_people={"memberships": people, "organization_id": ORGANIZATION},
-        __access_path="/home/alice/team.yml",
         __access_plan={"skipped": True} if changes is None else {"changes": changes},
         __access_report={**access_report(people, changes or [], now=NOW), "msg": msg},
         **variables,
@@ -193,57 +191,3 @@ def test_table_is_aligned_and_ends_with_counts():
     ]
     assert counts == "expired: 1, expires_soon: 1, invited: 2, member: 1"
     assert render("report.txt.j2", []).strip() == "Nobody has access."
-
-
-# --- the access list --------------------------------------------------------------------------------------------------
-
-
-class Loader(yaml.SafeLoader):
-    """Reads a file as Ansible does, and marks text in which it looks for no templates."""
-
-
-Loader.add_constructor("!unsafe", lambda loader, node: ("unsafe", loader.construct_scalar(node)))
-
-
-def test_access_list_holds_everybody_who_has_access_now():
-    exported = yaml.load(render("team.yml.j2"), Loader)
-    assert exported == {
-        "clickhouse_cloud_memberships": [
-            {"email": "alice@example.com", "roles": ["Admin", "Billing"], "comment": "Alice Example"},
-            {"email": "bob@example.com", "roles": ["Developer"]},
-            {"email": "dave@example.com", "roles": ["Developer"]},
-        ]
-    }
-
-
-def test_access_list_names_who_was_left_out():
-    nobody = person("erin@example.com", roles=[])
-    assert "erin" not in render("team.yml.j2", [*PEOPLE, nobody])
-    assert render("export.txt.j2", [*PEOPLE, nobody]).strip() == (
-        "3 people in /home/alice/team.yml; left out, since their invitations have expired: carol@example.com;"
-        " left out, since they have no roles: erin@example.com."
-    )
-
-
-def test_access_list_of_an_empty_organization_is_empty():
-    assert yaml.load(render("team.yml.j2", []), Loader) == {"clickhouse_cloud_memberships": []}
-
-
-def test_access_list_runs_no_template_that_somebody_has_for_a_name():
-    template = "{{ lookup('pipe', 'id') }}"
-    exported = yaml.load(render("team.yml.j2", [person("{{x}}@example.com", name=template, roles=[template])]), Loader)
-    assert exported["clickhouse_cloud_memberships"] == [
-        {
-            "email": ("unsafe", "{{x}}@example.com"),
-            "roles": [("unsafe", template)],
-            "comment": ("unsafe", template),
-        }
-    ]
-
-
-@pytest.mark.parametrize("text", ["yes", "1", "#", "a: b", '"', "ü\u2028é", "- x", "null", "a\nb"], ids=repr)
-def test_access_list_keeps_text_as_it_is(text):
-    (entry,) = yaml.load(render("team.yml.j2", [person(text, name=text, roles=[text])]), Loader)[
-        "clickhouse_cloud_memberships"
-    ]
-    assert entry == {"email": text, "roles": [text], "comment": text}
