@@ -34,18 +34,15 @@ except ImportError:
     REQUESTS_IMPORT_ERROR = traceback.format_exc()
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 OLDEST_REQUESTS = (2, 28)
-HEADERS = {
-    "Accept": "application/json",
-    "Accept-Encoding": "gzip",
-    "User-Agent": "ansible-collection-clickhouse.cloud",
-}
+HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "ansible-collection-clickhouse.cloud"}
 
 # In bytes, unpacked. An organization with 20,000 invitations answers with less than 10 MB.
 LONGEST_RESPONSE = 64 * 1024 * 1024
-CHUNK = 64 * 1024
+# So small that it unpacks to 1 MiB at most.
+CHUNK = 1024
 
 # Seconds.
 FIRST_BACKOFF = 0.5
@@ -76,7 +73,7 @@ class Settings(NamedTuple):
     - ``api_url``: ends in neither a slash nor ``/v1``.
     - ``timeout``: the longest wait for one whole response; ``retry_timeout``: how long one call is retried. In seconds.
     - ``verify``: whether to verify certificates, or the CA bundle or directory to trust.
-    - ``key_origin``, ``secret_origin``: where key and secret came from, such as "the option api_key".
+    - ``key_advice``: what to check if the key is rejected: where key and secret came from.
     """
 
     api_key: str
@@ -85,8 +82,7 @@ class Settings(NamedTuple):
     timeout: float
     retry_timeout: float
     verify: bool | str
-    key_origin: str
-    secret_origin: str
+    key_advice: str
 
 
 class Client:
@@ -100,14 +96,13 @@ class Client:
     def __init__(self, settings: Settings, clock: Clock = time) -> None:
         self.settings = settings
         self.clock = clock
-        self.requests = 0
-        self.retries = 0
-        self.waited = 0.0
-        self.throttled = 0.0
+        self.requests = self.retries = 0
+        self.waited = self.throttled = 0.0
         self.clock_offset: timedelta | None = None
         self._has_responded = False
         self._reuses_connections = True
         self._session = requests.Session()
+        self._session.stream = True
         # requests encodes text in Latin-1.
         self._session.auth = requests.auth.HTTPBasicAuth(
             settings.api_key.encode(errors=ANY_TEXT), settings.api_secret.encode(errors=ANY_TEXT)
@@ -137,7 +132,7 @@ class Client:
             if not error.transient or (method == "POST" and error.ambiguous):
                 raise error
             # A wrong address looks like an API that is down, until the API has responded once.
-            lost = error.unreachable and not self._has_responded
+            lost = error.status is None and not (error.ambiguous or self._has_responded)
             limit = min(self.settings.retry_timeout, FIRST_CONTACT_TIMEOUT if lost else math.inf)
             wait = error.wait or backoff(tries)
             spent = self.clock.monotonic() - started
@@ -183,10 +178,9 @@ class Client:
         complete = marked if call.method == "DELETE" else "result" in envelope
         if not 200 <= status < 300 or not complete or envelope.get("error"):
             wait = requested_wait(status, response.headers, date or self.now())
-            origin = f"from {self.settings.key_origin}, and its secret, from {self.settings.secret_origin}"
-            raise failed_response(call, response, envelope, wait, f"check the key, {origin}")
+            raise failed_response(call, response, envelope, wait, self.settings.key_advice)
         result = envelope.get("result")
-        sign = sign_of_more_pages(result, envelope, response) if isinstance(result, list) else None
+        sign = sign_of_more_pages(result, envelope, response.links) if isinstance(result, list) else None
         if sign:
             what = f"the response is only a part of the list, says {sign}, and this release reads no further pages"
             sentence = f"Could not {call.purpose}: {what}; upgrade the collection, or report this"
@@ -199,17 +193,13 @@ class Client:
         Some middleboxes silently drop what is sent on a reused connection. A request that got no response on one would
         meet the same again, so from then on each request has a connection of its own.
         """
-        settings = self.settings
+        settings, url = self.settings, self.settings.api_url + call.path
         options: dict[str, Any] = {"timeout": settings.timeout, "verify": settings.verify, "allow_redirects": False}
-        url = settings.api_url + call.path
         self.requests += 1
         if not self._reuses_connections:
             self._session.close()
         try:
-            with (
-                _deadline(settings.timeout),
-                self._session.request(call.method, url, json=body, stream=True, **options) as response,
-            ):
+            with _deadline(settings.timeout), self._session.request(call.method, url, json=body, **options) as response:
                 content = _read(response)
         # requests raises TypeError for some addresses of proxies.
         except (DeadlinePassed, OSError, TypeError, ValueError, zlib.error, urllib3.exceptions.HTTPError) as error:
@@ -257,14 +247,12 @@ _COUNT = re.compile(r"total_?(count|items|results|records|elements|size)?|(item|
 _PAGES = re.compile(r".*pages|page_?count|last_?page", re.IGNORECASE)
 
 
-def sign_of_more_pages(
-    records: Sequence[object], envelope: Mapping[str, Any], response: requests.Response
-) -> str | None:
-    """What reports that a list goes on: a field of its envelope, or the header ``Link``. None if nothing does.
+def sign_of_more_pages(records: Sequence[object], envelope: Mapping[str, Any], links: Iterable[str]) -> str | None:
+    """What reports that a list goes on: a field of its envelope, or one of its ``links``. None if nothing does.
 
     The API has no paging. If it ever gets one, a page must not be taken for the whole.
     """
-    if any("next" in rel.lower().split() for rel in response.links):
+    if any("next" in rel.lower().split() for rel in links):
         return "the header Link"
     todo = [{name: value for name, value in envelope.items() if value is not records}]
     while todo:
@@ -313,28 +301,18 @@ def _read(response: requests.Response) -> bytearray:
     # Older releases of urllib3 take a body that is shorter than its Content-Length for whole.
     response.raw.enforce_content_length = True
     for chunk in response.raw.stream(CHUNK, decode_content=False):
-        packed = chunk
-        while packed:
-            content += unpacker.decompress(packed, CHUNK) if unpacker else packed
-            packed = unpacker.unconsumed_tail if unpacker else b""
-            if len(content) > LONGEST_RESPONSE:
-                longest = f"{LONGEST_RESPONSE // 1024 // 1024} MiB"
-                raise requests.exceptions.ContentDecodingError(f"the response is longer than {longest}")
-    content += unpacker.flush() if unpacker else b""
-    if (unpacker and not unpacker.eof) or _is_truncated(response, content):
+        content += unpacker.decompress(chunk) if unpacker else chunk
+        if len(content) > LONGEST_RESPONSE:
+            longest = f"{LONGEST_RESPONSE // 1024 // 1024} MiB"
+            raise requests.exceptions.ContentDecodingError(f"the response is longer than {longest}")
+        if unpacker and unpacker.eof:
+            break
+    # Without a length, a body ends with the connection, if need be in {"result": [{"id": "5f, or in the headers.
+    sized = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
+    starts = response.status_code == 200 and (not content or content.startswith(b"{"))
+    if (unpacker and not unpacker.eof) or (not sized and starts and _parse(content) is None):
         raise requests.exceptions.ConnectionError("the response was cut off")
     return content
-
-
-def _is_truncated(response: requests.Response, body: bytearray) -> bool:
-    """Whether the connection ended before the body did, in the cases that urllib3 cannot see.
-
-    - A connection that ended within the headers leaves none: a 200 without a length and with an empty body.
-    - The body of a 200 without a length ends with the connection, if need be in ``{"result": [{"id": "5f``.
-    """
-    if response.status_code != 200 or {"content-length", "transfer-encoding"} & {*map(str.lower, response.headers)}:
-        return False
-    return (not body or body.startswith(b"{")) and _parse(body) is None
 
 
 def _parse(body: bytearray) -> object:

@@ -20,7 +20,7 @@ from urllib.parse import unquote
 from urllib.request import getproxies
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     import requests
 
@@ -71,11 +71,6 @@ class ApiError(Exception):
         client_error = self.status is not None and 400 <= self.status < 500
         return self.from_api and client_error and not self.transient and self.status != 401
 
-    @property
-    def unreachable(self) -> bool:
-        """No connection was made, which is worth retrying: nothing listens there, or the name is not resolved."""
-        return self.status is None and self.transient and not self.ambiguous
-
     def as_result(self) -> dict[str, Any]:
         """The ``error`` of a failed task."""
         return {name: getattr(self, name) for name in ("status", "reason", "request_id", "method", "path")}
@@ -98,23 +93,17 @@ def no_response(call: Call, error: BaseException, host: str, timeout: float, ca_
 
     ``timeout`` is the longest wait in seconds, ``ca_path`` the CA bundle or directory to trust, if one was given.
     """
-    causes = list(_causes(error))
+    causes = _causes(error)
     reason = mask_proxies(printable(str(causes[-1])) or type(causes[-1]).__name__)
     fault = next(
         fault for fault in FAULTS if fault.says in reason and any(isinstance(cause, fault.kinds) for cause in causes)
     )
     issuer = f"no CA in ca_path ({ca_path}) issued it" if ca_path else "no CA that this host trusts issued it"
-    words = {"host": host, "timeout": number(timeout), "reason": reason, "issuer": issuer}
+    words = {"host": host, "timeout": f"{timeout:.10g}", "reason": reason, "issuer": issuer}
     what, advice = fault.what.format(**words), fault.advice.format(**words)
-    return ApiError(
-        f"Could not {call.purpose}: {what}; {advice}",
-        method=call.method,
-        path=call.path,
-        reason=reason,
-        ambiguous=not (any(isinstance(cause, NEVER_SENT) for cause in causes) or reason.startswith(NO_TUNNEL)),
-        transient=fault.transient,
-        from_api=False,
-    )
+    never_sent = reason.startswith(NO_TUNNEL) or any(isinstance(cause, NEVER_SENT) for cause in causes)
+    error = ApiError(f"Could not {call.purpose}: {what}; {advice}", reason, call.method, call.path)
+    return replace(error, ambiguous=not never_sent, transient=fault.transient, from_api=False)
 
 
 def failed_response(
@@ -132,38 +121,24 @@ def failed_response(
     from_api = request_id is not None or (words is not None and envelope.get("status") == status)
     what, advice = _meaning(status, call.method, from_api)
     advice = advice.format(key=key_advice, permission=_permission(call))
-    asked = f", wait {number(wait)} s" if wait else ""
+    asked = f", wait {wait:.10g} s" if wait else ""
     seen = ", ".join(str(part) for part in (status, reason, request_id and f"request ID {request_id}") if part)
-    return ApiError(
-        f"Could not {call.purpose}: {what}{asked} ({seen}); {advice}",
-        method=call.method,
-        path=call.path,
-        reason=reason,
-        status=status,
-        request_id=request_id,
-        # A gateway answers 408 for a request that it may have passed on.
-        ambiguous=status == 408 or not 400 <= status < 500,
-        transient=status in TRANSIENT_STATUSES,
-        from_api=from_api,
-        wait=wait,
-    )
+    # A gateway answers 408 for a request that it may have passed on.
+    ambiguous = status == 408 or not 400 <= status < 500
+    sentence = f"Could not {call.purpose}: {what}{asked} ({seen}); {advice}"
+    error = ApiError(sentence, reason, call.method, call.path, status, request_id, ambiguous)
+    return replace(error, transient=status in TRANSIENT_STATUSES, from_api=from_api, wait=wait)
 
 
 def printable(value: object) -> str | None:
     """Make one line of bounded length of a server's or library's text; None if it is not text, or blank."""
     if not isinstance(value, str):
         return None
-    letters = "".join(letter if letter.isprintable() else " " for letter in value[: 2 * LONGEST_REASON])
-    text = " ".join(letters.split())
+    text = " ".join("".join(each if each.isprintable() else " " for each in value[: 2 * LONGEST_REASON]).split())
     if len(value) > 2 * LONGEST_REASON or len(text) > LONGEST_REASON:
         # Ansible masks whole credentials only: never cut one in two.
         text = text[:LONGEST_REASON].rpartition(" ")[0]
     return text.rstrip(".") or None
-
-
-def number(value: float) -> str:
-    """A number as people write it: ``30``, ``0.25``, ``2500000``."""
-    return f"{value:.3f}".rstrip("0").rstrip(".")
 
 
 def mask_proxies(text: str) -> str:
@@ -193,7 +168,7 @@ STATUSES = {
 }
 
 # Which permission a GET takes, by the collection in its path. All other calls take manage.
-PERMISSIONS = {"": "view", "invitations": "view", "members": "view", "keys": "view-api-keys"}
+PERMISSIONS: dict[str | None, str] = {"": "view", "invitations": "view", "members": "view", "keys": "view-api-keys"}
 
 
 def _meaning(status: int, method: str, from_api: bool) -> tuple[str, str]:
@@ -210,9 +185,8 @@ def _meaning(status: int, method: str, from_api: bool) -> tuple[str, str]:
 
 def _permission(call: Call) -> str:
     # As in /v1/organizations/ID/members.
-    collection = "".join(call.path.split("/")[4:5])
-    name = PERMISSIONS.get(collection, "manage") if call.method == "GET" else "manage"
-    return f"control-plane:organization:{name}"
+    collection = "".join(call.path.split("/")[4:5]) if call.method == "GET" else None
+    return f"control-plane:organization:{PERMISSIONS.get(collection, 'manage')}"
 
 
 class Fault(NamedTuple):
@@ -244,10 +218,7 @@ else:
     _UNTRUSTED = (ssl.SSLCertVerificationError, CertificateError)
     _NO_CONNECTION = (failures.ConnectTimeout, NewConnectionError, ConnectionRefusedError, socket.gaierror)
     _CHECK_TRUST = "check api_url, ca_path and the variable REQUESTS_CA_BUNDLE where the module runs"
-    _CHECK_CA = (
-        "{issuer}: name the CA bundle that did in ca_path (a directory needs `openssl rehash`) or, where that risk is"
-        " understood, set validate_certs to false"
-    )
+    _CHECK_CA = "{issuer}: check api_url, and name the bundle of its CA in ca_path; a directory needs `openssl rehash`"
     _CHECK_DNS = "check api_url and DNS on the host that runs the module"
     _CHECK_PROXY = "check the proxy variables where the module runs"
     _LATE = "no complete response from {host} within {timeout} s"
@@ -276,18 +247,14 @@ else:
     )
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and what it wraps or was raised from, outermost first, the root cause last.
+def _causes(error: BaseException) -> list[BaseException]:
+    """An exception and what it wraps or was raised from, outermost first, the root cause last.
 
     The error of an earlier call, during whose handling this call was made, is no cause.
     """
-    seen: list[BaseException] = []
-    todo = [error]
-    while todo:
-        cause = todo.pop(0)
-        if cause in seen:
-            continue
-        seen.append(cause)
-        yield cause
+    causes = [error]
+    for cause in causes:
         nested = (*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__)
-        todo.extend(item for item in nested if isinstance(item, BaseException) and not isinstance(item, ApiError))
+        new = [each for each in nested if isinstance(each, BaseException) and each not in causes]
+        causes += [each for each in new if not isinstance(each, ApiError)]
+    return causes

@@ -123,12 +123,13 @@ def run(module: AnsibleModule, task: Callable[[AnsibleModule, _api.CloudApi], di
         kind = type(error).__name__
         msg = f"Unexpected {kind}: this is a bug in the collection. Please report it, and how to reproduce it."
         result = _failure(msg, kind, exception=_errors.mask_proxies(traceback.format_exc()))
-    for warning in result.pop("warnings", ()):
-        _warn(module, warning)
+    warnings = result.pop("warnings", [])
     if api:
         result["api"] = api.client.as_result()
-        for warning in (*_list_warnings(api), *_client_warnings(api.client)):
-            _warn(module, warning)
+        warnings = [*warnings, *_list_warnings(api), *_client_warnings(api.client)]
+    # ansible-core 2.19 and newer mask what a module returns, but not its warnings, and print them in spite of no_log.
+    for warning in () if module.no_log else warnings:
+        module.warn(remove_values(warning, module.no_log_values))
     if result.pop("failed", False):
         module.fail_json(**result)
     module.exit_json(**result)
@@ -137,15 +138,6 @@ def run(module: AnsibleModule, task: Callable[[AnsibleModule, _api.CloudApi], di
 def _failure(msg: str, reason: str | None = None, **more: str) -> dict[str, Any]:
     """The result of a task that failed before or beside any call of the API."""
     return {"failed": True, "msg": msg, "error": _errors.ApiError(msg, reason or msg).as_result(), **more}
-
-
-def _warn(module: AnsibleModule, warning: str) -> None:
-    """Warn, unless the task has ``no_log: true``.
-
-    ansible-core 2.19 and newer mask what a module returns, but not its warnings, and print them in spite of ``no_log``.
-    """
-    if not module.no_log:
-        module.warn(remove_values(warning, module.no_log_values))
 
 
 def _list_warnings(api: _api.CloudApi) -> Iterator[str]:
@@ -194,8 +186,7 @@ def _settings(module: AnsibleModule) -> tuple[_client.Settings, str | None]:
         timeout=_options.seconds(module.params["api_timeout"], "api_timeout"),
         retry_timeout=_options.seconds(module.params["api_retry_timeout"], "api_retry_timeout"),
         verify=module.params["validate_certs"] and (ca_path or True),
-        key_origin=key_origin,
-        secret_origin=secret_origin,
+        key_advice=f"check the key, from {key_origin}, and its secret, from {secret_origin}",
     )
     return settings, _options.uuid(organization_id, f"organization_id, from {origin}") if organization_id else None
 
@@ -203,9 +194,9 @@ def _settings(module: AnsibleModule) -> tuple[_client.Settings, str | None]:
 def _require_requests(module: AnsibleModule) -> None:
     """End the module if requests is missing or too old."""
     wanted = f"requests >= {'.'.join(map(str, _client.OLDEST_REQUESTS))}"
-    if _client.REQUESTS_IMPORT_ERROR:
-        msg = missing_required_lib(wanted)
-        module.fail_json(**_failure(msg, "requests is missing", exception=_client.REQUESTS_IMPORT_ERROR))
+    missing = _client.REQUESTS_IMPORT_ERROR
+    if missing:
+        module.fail_json(**_failure(missing_required_lib(wanted), "requests is missing", exception=missing))
     if _client.requests_version() < _client.OLDEST_REQUESTS:
         msg = f"The Python library requests is too old; install {wanted} for {sys.executable}, which runs the module."
         module.fail_json(**_failure(msg, "requests is too old"))
@@ -221,14 +212,9 @@ def _find(module: AnsibleModule, option: str) -> tuple[str, str]:
 
     Blank counts as not set: job schedulers render an unfilled credential field as an empty string.
     """
-    value = (module.params[option] or "").strip()
-    if value:
-        return value, f"the option {option}"
-    for name in ENVIRONMENT.get(option, ()):
-        value = os.environ.get(name, "").strip()
-        if value:
-            return value, f"the environment variable {name}"
-    return "", ""
+    places = [(module.params[option], f"the option {option}")]
+    places += [(os.environ.get(name), f"the environment variable {name}") for name in ENVIRONMENT.get(option, ())]
+    return next(((value.strip(), origin) for value, origin in places if value and value.strip()), ("", ""))
 
 
 def _mask(module: AnsibleModule, key: str, secret: str, url: str) -> None:

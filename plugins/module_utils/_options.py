@@ -141,12 +141,11 @@ def emails(values: Iterable[str], option: str = "emails") -> list[str]:
     return each(lambda address: email(address, option), _addresses(values))
 
 
-def excluded(values: Iterable[str]) -> frozenset[str]:
+def excluded(values: Sequence[str]) -> frozenset[str]:
     """Validate the emails of ``purge_exclude``. A blank one is an error: it may be a variable left unfilled.
 
     :raises OptionError: with all mistakes.
     """
-    values = list(values)
     if not all(value.strip() for value in values):
         raise OptionError("purge_exclude: an entry is blank; name a person or leave the entry out.")
     return frozenset(emails(values, "purge_exclude"))
@@ -174,15 +173,10 @@ def entry(options: Mapping[str, Any]) -> Entry:
     return _entry(email(options["email"]), options["role"], options["roles"])
 
 
-def roster(
-    entries: Iterable[Mapping[str, Any]] | None,
-    emails: Iterable[str] | None,
-    role: str | None,
-    roles: Sequence[str] | None,
-    option: str = "invitations",
-    need_roles: bool = True,
-) -> list[Entry]:
-    """Validate a roster: the entries of an option, and ``emails``. The task's roles are for entries without their own.
+def roster(options: Mapping[str, Any], entries: str, need_roles: bool) -> list[Entry]:
+    """Validate the roster of a task: the option with its ``entries``, and ``emails``.
+
+    The task's ``role`` or ``roles`` are for people without their own.
 
     A null or empty ``role``, or null ``roles``, of an entry counts as not given. Equal entries count once. Without
     ``need_roles``, all roles are ignored.
@@ -196,13 +190,13 @@ def roster(
         if not need_roles:
             return Entry(who)
         own = own_role or own_roles is not None
-        return _entry(who, own_role, own_roles) if own else _entry(who, role, roles)
+        return _entry(who, own_role, own_roles) if own else _entry(who, options["role"], options["roles"])
 
     people = [
-        (f"{option}[{number}].email", given["email"], (given.get("role") or "").strip(), given.get("roles"))
-        for number, given in enumerate(entries or ())
+        (f"{entries}[{number}].email", given["email"], (given.get("role") or "").strip(), given.get("roles"))
+        for number, given in enumerate(options[entries] or ())
     ]
-    people += [("emails", address, None, None) for address in _addresses(emails or ())]
+    people += [("emails", address, None, None) for address in _addresses(options["emails"] or ())]
     return list(dict.fromkeys(each(check, people)))
 
 
@@ -298,10 +292,8 @@ def duration(value: str, option: str) -> timedelta | None:
 
 def show_duration(time: timedelta) -> str:
     """Write a duration as users do, in whole seconds, such as ``1d12h``."""
-    minutes, seconds = divmod(int(time.total_seconds()), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    units = {"d": days, "h": hours, "m": minutes, "s": seconds}
+    hours, rest = divmod(time.seconds, 3600)
+    units = {"d": time.days, "h": hours, "m": rest // 60, "s": rest % 60}
     return "".join(f"{number}{unit}" for unit, number in units.items() if number) or "0s"
 
 

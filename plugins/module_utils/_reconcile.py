@@ -74,9 +74,7 @@ def ensure_roster(api: CloudApi, options: Mapping[str, Any], roster: str, policy
         raise OptionError("purge requires state=present.")
     if policy.purge and policy.resend:
         raise OptionError("resend and purge are mutually exclusive; resend in a separate task.")
-    entries = _options.roster(
-        options[roster], options["emails"], options["role"], options["roles"], roster, need_roles=present
-    )
+    entries = _options.roster(options, roster, need_roles=present)
     if not present:
         return ensure_absent(api, [entry.email for entry in entries], policy, check_mode)
     if policy.purge and not entries:

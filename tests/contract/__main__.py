@@ -104,8 +104,7 @@ def connection(environment: Mapping[str, str]) -> tuple[Settings, str | None]:
         timeout=TIMEOUT,
         retry_timeout=RETRY_TIMEOUT,
         verify=True,
-        key_origin=f"the environment variable {key_name}",
-        secret_origin=f"the environment variable {secret_name}",
+        key_advice=f"check {key_name} and {secret_name}",
     )
     organization_id, name = found["organization_id"]
     return settings, _options.uuid(organization_id, name) if organization_id else None

@@ -41,8 +41,7 @@ SETTINGS = Settings(
     timeout=30,
     retry_timeout=120,
     verify=True,
-    key_origin="the option api_key",
-    secret_origin="the option api_secret",
+    key_advice="check the key, from the option api_key",
 )
 
 

@@ -223,7 +223,7 @@ STATUSES = {
     400: (*REJECTED, False, False, True),
     401: (
         "ClickHouse Cloud rejected the API key",
-        "check the key, from the option api_key, and its secret, from the option api_secret",
+        "check the key, from the option api_key",
         False,
         False,
         False,

@@ -207,13 +207,6 @@ def test_long_text_is_accepted_or_rejected_in_linear_time(text):
             check(text)
 
 
-def test_ten_thousand_mistakes_are_counted():
-    entries = [{"email": f"person{number}", "role": "", "roles": None} for number in range(10_000)]
-    with pytest.raises(OptionError, match=r" And 9995 more\.$") as rejected:
-        _options.roster(entries, None, None, None)
-    assert len(str(rejected.value)) < 1000
-
-
 @pytest.mark.parametrize(
     ("written", "addresses"),
     [
@@ -361,6 +354,12 @@ def listed(email, role=None, roles=None):
     return {"email": email, "role": role, "roles": roles, "comment": None}
 
 
+def roster(entries, emails=None, role=None, roles=None, need_roles=True):
+    """Validate the roster of the module ``invitations``."""
+    options = {"invitations": entries, "emails": emails, "role": role, "roles": roles}
+    return _options.roster(options, "invitations", need_roles=need_roles)
+
+
 class TestRoster:
     @pytest.mark.parametrize(
         ("own", "expected"),
@@ -374,36 +373,36 @@ class TestRoster:
         ],
     )
     def test_own_role_wins_and_an_empty_one_is_not_given(self, own, expected):
-        assert _options.roster([listed(f"Alice <{ALICE}>", *own)], None, "admin", None) == [expected]
+        assert roster([listed(f"Alice <{ALICE}>", *own)], None, "admin", None) == [expected]
 
     def test_emails_have_the_roles_of_the_task(self):
-        people = _options.roster([listed(ALICE, "admin")], [f"{BOB}\n{CAROL}", ""], None, ["Billing"])
+        people = roster([listed(ALICE, "admin")], [f"{BOB}\n{CAROL}", ""], None, ["Billing"])
         billing = (None, ("Billing",))
         assert people == [Entry(ALICE, "admin"), Entry(BOB, *billing), Entry(CAROL, *billing)]
 
     def test_equal_entries_count_once(self):
         twice = [listed(ALICE, None, ["Billing"]), listed(ALICE.upper(), "", ["Billing"])]
-        people = _options.roster([*twice, listed(ALICE, None, ["Admin"])], [ALICE], None, ["Admin"])
+        people = roster([*twice, listed(ALICE, None, ["Admin"])], [ALICE], None, ["Admin"])
         assert people == [Entry(ALICE, None, ("Billing",)), Entry(ALICE, None, ("Admin",))]
 
     @pytest.mark.parametrize(("roles", "words"), [([""], "roles: an entry is blank"), ([], "no roles given")])
     def test_empty_roles_of_the_task_are_rejected_for_people_who_need_them(self, roles, words):
         own = listed(BOB, "admin")
-        assert _options.roster([own], [], None, roles) == [Entry(BOB, "admin")]
+        assert roster([own], [], None, roles) == [Entry(BOB, "admin")]
         with pytest.raises(OptionError, match=f"^{ALICE}: {words}"):
-            _options.roster([own], [ALICE], None, roles)
+            roster([own], [ALICE], None, roles)
 
     def test_roles_are_ignored_where_none_are_needed(self):
         entries = [listed(ALICE, "Owner", []), listed(ALICE)]
-        assert _options.roster(entries, [BOB], None, None, need_roles=False) == [Entry(ALICE), Entry(BOB)]
+        assert roster(entries, [BOB], need_roles=False) == [Entry(ALICE), Entry(BOB)]
 
     def test_empty_roster_has_nobody(self):
-        assert _options.roster(None, None, None, None) == []
+        assert roster(None) == []
 
     def test_all_mistakes_of_all_entries_are_told(self):
         entries = [listed("bob", "admin"), listed(CAROL, None, []), listed(BOB, "Owner"), listed(BOB, "admin")]
         with pytest.raises(OptionError) as rejected:
-            _options.roster(entries, [DAVE, "eve"], None, None)
+            roster(entries, [DAVE, "eve"])
         assert list(rejected.value.mistakes) == [
             "invitations[0].email: 'bob' is not a single valid email address such as alice@example.com.",
             f"{CAROL}: no roles given; add, for example, roles: [Developer].",
@@ -411,6 +410,12 @@ class TestRoster:
             f"{DAVE}: no roles given; add, for example, roles: [Developer].",
             "emails: 'eve' is not a single valid email address such as alice@example.com.",
         ]
+
+    def test_ten_thousand_mistakes_are_counted(self):
+        entries = [listed(f"person{number}") for number in range(10_000)]
+        with pytest.raises(OptionError, match=r" And 9995 more\.$") as rejected:
+            roster(entries)
+        assert len(str(rejected.value)) < 1000
 
     TEXT = st.text(max_size=9) | st.sampled_from([ALICE, "admin", "", " "])
     ROLES = st.none() | st.lists(TEXT, max_size=3)
@@ -420,7 +425,7 @@ class TestRoster:
     def test_any_roster_is_accepted_or_rejected(self, entries, emails, role, roles, need_roles):
         people, message = [], ""
         try:
-            people = _options.roster(entries, emails, role, roles, need_roles=need_roles)
+            people = roster(entries, emails, role, roles, need_roles=need_roles)
         except OptionError as error:
             message = str(error)
         assert message.isprintable()
