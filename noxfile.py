@@ -55,7 +55,9 @@ CORES = {
     "2.21": ["3.12", "3.13", "3.14"],
     "devel": ["3.14"],
 }
-CELLS = [(python, core) for core, pythons in CORES.items() for python in pythons]
+CELLS = [
+    nox.param(python, core, id=f"{core}-{python}", tags=[core]) for core, pythons in CORES.items() for python in pythons
+]
 DEVEL = "ansible-core @ https://github.com/ansible/ansible/archive/devel.tar.gz"
 
 LINTERS = {
@@ -256,7 +258,7 @@ def integration(session: nox.Session) -> None:
 def sanity(session: nox.Session) -> None:
     """What ansible-core requires of a collection, by ansible-test."""
     isolate(session)
-    ansible_test(session, "sanity", "--exclude", "tests/", *session.posargs)
+    ansible_test(session, "sanity", "--junit", "--exclude", "tests/", *session.posargs)
 
 
 @shared
@@ -292,16 +294,16 @@ def galaxy(session: nox.Session) -> None:
 
 
 @nox.session
-@nox.parametrize("python,core", CELLS, ids=[f"{core}-{python}" for python, core in CELLS])
+@nox.parametrize("python,core", CELLS)
 def matrix(session: nox.Session, core: str) -> None:
-    """The tests on a release of ansible-core and a Python of the controller; some layers only by: -- unit e2e."""
+    """The tests on one ansible-core and one Python of the controller; -- unit e2e selects layers."""
     layers = session.posargs or ["unit", "component", "e2e", "integration", "sanity", "demo"]
     release = DEVEL if core == "devel" else f"ansible-core~={core}.0"
     session.install("--compile-bytecode", "--requirement", "requirements/test.txt", release)
     isolate(session)
-    # The tests marked as extra depend on ansible-core little: the oldest and the newest run them.
-    extra = core in ("2.16", "2.21")
-    profile = f"--hypothesis-profile={'matrix' if extra else 'test'}"
+    # Extra tests and property tests depend on ansible-core little: only the oldest and the newest run them all.
+    extra = core in ("2.16", "2.21") and not session.posargs
+    profile = f"--hypothesis-profile={'matrix' if extra else 'quick'}"
     selection = "" if extra else "not extra"
     if "unit" in layers:
         pytest(session, "tests/unit/plugins", "--numprocesses=auto", profile)
@@ -312,7 +314,7 @@ def matrix(session: nox.Session, core: str) -> None:
     if "integration" in layers:
         ansible_test(session, "integration")
     if "sanity" in layers:
-        ansible_test(session, "sanity")
+        ansible_test(session, "sanity", "--junit")
     if "demo" in layers:
         play_demo(session)
 
