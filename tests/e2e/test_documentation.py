@@ -336,13 +336,6 @@ def test_task_of_the_migration_guide_does_what_the_uri_task_did(play, simulator)
     assert "changed=0" in play(yaml.safe_load(after), environment=nothing | address, vars=variables)
 
 
-def test_guide_to_credentials_has_the_variables_of_the_modules(ansible_doc):
-    options = ansible_doc["membership"]["doc"]["options"]
-    for option, variables in table(GUIDES / "guide_credentials.rst", "Option"):
-        text = " ".join(options[option.strip("`")]["description"])
-        assert re.findall(r"E\((\w+)\)", text) == re.findall(r"``(\w+)``", variables)
-
-
 def test_commands_of_the_simulator_guide_print_what_it_shows(run, simulator):
     page = GUIDES / "guide_simulator.rst"
     (start, printed), *lines = [pair for block in blocks(page, "console") for pair in commands(block)]
