@@ -49,9 +49,10 @@ def main(arguments: list[str], environment: Mapping[str, str], clock: Clock = ti
     try:
         email = email_to_invite(options.email)
         settings, organization_id = connection(environment)
-        secrets = spellings(settings)
+        view = second_key(settings, environment)
+        secrets = spellings(settings) | (spellings(view) if view else set())
         with contextlib.closing(Transport(email, clock)) as transport:
-            organization = Organization(transport, settings, organization_id)
+            organization = Organization(transport, settings, organization_id, view)
             members = organization.api.members()
             refuse_if_known(email, members, organization.api.invitations())
             print(
@@ -110,6 +111,22 @@ def connection(environment: Mapping[str, str]) -> tuple[Settings, str | None]:
     return settings, _options.uuid(organization_id, name) if organization_id else None
 
 
+def second_key(settings: Settings, environment: Mapping[str, str]) -> Settings | None:
+    """The same with a key that may only view, None if none is given."""
+    given = {name: environment.get(name, "").strip() for name in ("VIEW_KEY", "VIEW_SECRET")}
+    missing = [name for name, value in given.items() if not value]
+    if len(missing) == 1:
+        raise _options.OptionError(f"Missing: {missing[0]}; export it, or neither.")
+    if missing:
+        return None
+    return settings._replace(
+        api_key=given["VIEW_KEY"],
+        api_secret=given["VIEW_SECRET"],
+        key_origin="the environment variable VIEW_KEY",
+        secret_origin="the environment variable VIEW_SECRET",
+    )
+
+
 def spellings(settings: Settings) -> set[str]:
     """Key and secret as they are sent, and as servers and libraries may repeat them."""
     token = base64.b64encode(f"{settings.api_key}:{settings.api_secret}".encode()).decode().rstrip("=")
@@ -166,11 +183,14 @@ def revoke(organization: Organization, invitation_ids: set[str]) -> list[str]:
 
 def observe_simulator(settings: Mapping[str, Any] | None = None, clock: Clock = time) -> list[Behaviour]:
     """Observe a simulator, where nobody needs to wait."""
-    with Simulator(rate_limit="0", **(settings or {})) as simulator:
-        simulator.add_member("admin@example.com", role_names=["Admin"])
-        with contextlib.closing(Transport("contract@example.com", clock, window=0.0)) as transport:
-            organization = Organization(transport, *connection(simulator.environment))
-            return list(observe(organization, organization.api.members()))
+    with (
+        Simulator(rate_limit="0", **(settings or {})) as simulator,
+        contextlib.closing(Transport("contract@example.com", clock, window=0.0)) as transport,
+    ):
+        connected, organization_id = connection(simulator.environment)
+        view = connected._replace(api_key=simulator.view_key, api_secret=simulator.view_secret)
+        organization = Organization(transport, connected, organization_id, view)
+        return list(observe(organization, organization.api.members()))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from contract.__main__ import observe_simulator
 @pytest.fixture
 def simulator():
     with Simulator(rate_limit="0") as simulator:
-        simulator.add_member("admin@example.com", role_names=["Admin"])
         yield simulator
 
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections import Counter
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ansible_collections.clickhouse.cloud.plugins.module_utils._api import CloudApi
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 # System roles by what they allow, the least first. Admin is not among them.
 HARMLESS_ROLES = ("Member", "Org API reader", "Billing", "Developer")
 HARMLESS_LEGACY_ROLE = "developer"
+
+COLLECTIONS = ("invitations", "members", "roles", "keys", "activities")
 
 MAX_LAG = 30.0
 POLL_INTERVAL = 1.0
@@ -64,16 +68,20 @@ class Answer(NamedTuple):
 class Organization:
     """An organization, and the one person who is invited to it. Each method raises ApiError if there is no answer."""
 
-    def __init__(self, transport: Transport, settings: Settings, organization_id: str | None) -> None:
+    def __init__(
+        self, transport: Transport, settings: Settings, organization_id: str | None, view: Settings | None = None
+    ) -> None:
         self.transport = transport
+        self.view = view
         self.client = self._client(settings)
         self.api = CloudApi(self.client, organization_id)
         self.lags: list[float | None] = []
 
-    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Answer:
-        """Call the API below the organization."""
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None, client: Client | None = None) -> Answer:
+        """Call the API below the organization, by default with the first key."""
+        client = client or self.client
         try:
-            result = self.client.call(f"observe {method} {path}", method, self.api._path(path), body)
+            result = client.call(f"observe {method} {path}", method, self.api._path(path), body)
         except ApiError as error:
             if not error.rejected:
                 raise
@@ -101,6 +109,20 @@ class Organization:
             self.transport.reserve(3)
             self.call("DELETE", f"invitations/{answer.result['id']}")
             self.lags.append(self._lag(answer.result["id"], listed=False))
+
+    def readable(self) -> str | None:
+        """The lists that the second key may read, None if there is no such key."""
+        if self.view is None:
+            return None
+        client = self._client(self.view)
+        return ",".join(name for name in COLLECTIONS if self.call("GET", name, client=client).status < 300)
+
+    def listed(self, invitation_id: str) -> dict[str, Any] | None:
+        """The record of an invitation in the last list that was read."""
+        lists = [each.body for each in self.transport.exchanges if each.path.endswith("/invitations")]
+        records = lists[-1].get("result") if lists and isinstance(lists[-1], dict) else None
+        found = [each for each in records if is_invitation(each)] if isinstance(records, list) else []
+        return next((each for each in found if each["id"].lower() == invitation_id.lower()), None)
 
     def status_without_access(self) -> Answer:
         """List organizations with a key that does not exist."""
@@ -134,8 +156,10 @@ class Organization:
 
 
 def observe(organization: Organization, members: list[Member]) -> Iterator[Behaviour]:
-    """Observe every behaviour. It takes up to four emails, and about 25 requests."""
+    """Observe every behaviour. It takes up to five emails, and about 40 requests."""
     email = organization.transport.email
+    yield Behaviour("view_key_reads", organization.readable())
+    yield from activities(organization, members)
     bodies = {
         "assignedRoleIds": [least_powerful(organization.api.roles()).id],
         "role": HARMLESS_LEGACY_ROLE,
@@ -149,9 +173,12 @@ def observe(organization: Organization, members: list[Member]) -> Iterator[Behav
     if not accepted:
         raise CannotObserve(f"ClickHouse Cloud rejected every invitation: {answers['role'].words}.")
     yield Behaviour("organization_era", era(answers, members))
+    if answers["assignedRoleIds"].result:
+        yield from invitation_without_roles(organization)
     yield from life_of_an_invitation(organization, {accepted[0]: bodies[accepted[0]]})
-    yield organization.call("GET", f"invitations/{uuid.uuid4()}").behaviour("GET of an unknown ID")
-    yield organization.call("GET", "invitations/not-a-uuid").behaviour("GET of a malformed ID")
+    yield organization.call("GET", f"invitations/{uuid.uuid4()}").behaviour("absent_status")
+    yield organization.call("GET", "invitations/not-a-uuid").behaviour("malformed_id_status")
+    yield organization.call("GET", f"invitations/{uuid.UUID(int=0)}").behaviour("GET of the nil UUID")
     yield organization.status_without_access().behaviour("wrong key")
     lags = organization.lags
     yield Behaviour("read_lag", None if None in lags else max(filter(None, lags), default=0.0))
@@ -182,6 +209,33 @@ def era(answers: dict[str, Answer], members: list[Member]) -> str | None:
     return "custom_roles_available" if any(m.role == "admin" for m in admins) else "migrated_frozen"
 
 
+def activities(organization: Organization, members: list[Member]) -> Iterator[Behaviour]:
+    """Whether activities name members by their ``userId``, and how many days they go back. Only counts are told."""
+    answer = organization.call("GET", "activities")
+    listed = answer.result if isinstance(answer.result, list) else []
+    records = [record for record in listed if isinstance(record, dict)]
+    ids = {member.user_id for member in members}
+    by_members = sum(record.get("actorId") in ids for record in records)
+    actor = None if not records or not ids else "user_id" if by_members else "other"
+    counts = f"{by_members} of {len(records)} by the userId of a member" if answer.status < 300 else answer.words
+    yield Behaviour("activity_actor", actor, counts)
+    times = list(filter(None, (parse_timestamp(str(record.get("createdAt"))) for record in records)))
+    ages = [round((organization.client.now() - moment) / timedelta(days=1)) for moment in times]
+    yield Behaviour("activities_days", max(ages, default=None))
+
+
+def invitation_without_roles(organization: Organization) -> Iterator[Behaviour]:
+    """Invite the person without roles, and see how the list shows that."""
+    answer = organization.invite_and_wait(organization.transport.email, {"assignedRoleIds": []})
+    yield Behaviour("invitation_without_roles", "accept" if answer.result else "reject", answer.words)
+    record = organization.listed(answer.result["id"]) if answer.result else None
+    if record:
+        shown = record.get("assignedRoles", "missing")
+        forms = {"[]": "empty", "None": "null", "missing": "missing"}
+        yield Behaviour("no_roles", forms.get(str(shown), "other"))
+    organization.revoke_and_wait(answer)
+
+
 def life_of_an_invitation(organization: Organization, roles: dict[str, Any]) -> Iterator[Behaviour]:
     """Invite the person in upper case, a second time, and revoke it."""
     lower = organization.transport.email
@@ -206,7 +260,7 @@ def life_of_an_invitation(organization: Organization, roles: dict[str, Any]) -> 
     organization.revoke_and_wait(second)
     organization.revoke_and_wait(first)
     yield organization.call("GET", path).behaviour("GET of a deleted invitation")
-    yield organization.call("DELETE", path).behaviour("DELETE of a deleted invitation")
+    yield organization.call("DELETE", path).behaviour("delete_again_status")
 
 
 def timestamps(record: dict[str, Any]) -> Iterator[Behaviour]:
@@ -224,7 +278,10 @@ def envelopes(exchanges: list[Exchange]) -> Iterator[Behaviour]:
     """What all responses have in common, whatever was called."""
     odd = [exchange for exchange in exchanges if not has_envelope(exchange)]
     calls = sorted({f"{exchange.method} {exchange.path} {exchange.status}" for exchange in odd})
-    yield Behaviour("envelope with requestId", "not always" if odd else "always", ", ".join(calls))
+    yield Behaviour("envelope", "not always" if odd else "always", ", ".join(calls))
+    ids = Counter("requestId" in each.body for each in exchanges if each.status >= 300 and each not in odd)
+    sent = "not always" if len(ids) > 1 else "sent" if ids[True] else "missing" if ids else None
+    yield Behaviour("error_request_id", sent, f"{ids[True]} of {ids.total()} errors have one")
     dates = [exchange.headers["Date"] for exchange in exchanges if "Date" in exchange.headers]
     yield Behaviour("date_header", "missing" if not dates else "sent" if all(map(http_date, dates)) else "garbage")
     headers = [exchange.headers for exchange in exchanges if exchange.status == 429]
@@ -240,9 +297,11 @@ def is_invitation(record: object) -> bool:
 
 
 def has_envelope(exchange: Exchange) -> bool:
-    """Whether a response has the documented form: the HTTP status, a request ID, and either a result or an error."""
+    """Whether a response has its form: the HTTP status, a request ID (errors may lack it), and a result or an error."""
     body, success = exchange.body, exchange.status < 300
-    if not isinstance(body, dict) or body.get("status") != exchange.status or not is_uuid(body.get("requestId")):
+    if not isinstance(body, dict) or body.get("status") != exchange.status:
+        return False
+    if not is_uuid(body.get("requestId")) and (success or "requestId" in body):
         return False
     needs_result = success and exchange.method != "DELETE"
     return isinstance(body.get("error"), str) != success and ("result" in body) == needs_result

@@ -27,6 +27,16 @@ OTHER_SETTINGS = [
     {"invitation_lifetime": 3600.0},
     {"date_header": "missing"},
     {"date_header": "garbage"},
+    {"invitation_without_roles": "reject"},
+    {"no_roles": "missing"},
+    {"no_roles": "null"},
+    {"error_request_id": "missing"},
+    {"absent_status": 400},
+    {"delete_again_status": 200},
+    {"malformed_id_status": 404},
+    {"view_key_reads": "members,keys"},
+    {"activity_actor": "other"},
+    {"activities_days": 30},
 ]
 
 
@@ -63,11 +73,9 @@ def test_responses_of_the_simulator(default):
         "POST with role": 200,
         "GET of an invitation": 200,
         "GET of a deleted invitation": 404,
-        "DELETE of a deleted invitation": 404,
-        "GET of an unknown ID": 404,
-        "GET of a malformed ID": 400,
+        "GET of the nil UUID": 400,
         "wrong key": 401,
-        "envelope with requestId": "always",
+        "envelope": "always",
         "rate limit": None,
     }
 
@@ -85,7 +93,7 @@ def test_era_is_unknown_without_an_administrator(organization):
 def test_response_without_envelope_is_named(simulator, organization):
     simulator.order_fault("status", status=503, operation="get_invitation")
     behaviours = {behaviour.name: behaviour for behaviour in observe(organization, [])}
-    envelope = behaviours["envelope with requestId"]
+    envelope = behaviours["envelope"]
     assert envelope.observed == "not always"
     assert envelope.words.endswith(" 503")
 
@@ -98,7 +106,7 @@ def test_organization_that_takes_neither_kind_of_role_cannot_be_observed(simulat
 
 
 def test_rejected_upper_case_is_observed(simulator, organization):
-    simulator.order_fault("status", status=400, body="envelope", operation="create_invitation", skip=2)
+    simulator.order_fault("status", status=400, body="envelope", operation="create_invitation", skip=3)
     behaviours = {behaviour.name: behaviour.observed for behaviour in observe(organization, [])}
     assert behaviours["email_case"] == "rejected, 400"
     assert behaviours["second_invitation"] == "reject"

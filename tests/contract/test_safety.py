@@ -46,7 +46,7 @@ def writes(simulator):
 def test_live_run_prints_a_table_and_writes_settings(live, simulator, tmp_path):
     sentence, output, text = live()
     assert sentence is None
-    assert "| second_invitation_status       | 409 " in output
+    assert "|second_invitation_status|409|409|yes|" in output.replace(" ", "")
     assert " | no    | " not in output
     report = json.loads(text)
     assert all(call["request_id"] for call in report["calls"])
@@ -85,8 +85,22 @@ def test_only_this_person_is_invited_and_only_without_power(live, simulator, sec
     member = next(role["id"] for role in simulator.roles if role["name"] == "Member")
     roles = {(email["role"], email["role_ids"]) for email in simulator.emails}
     assert {(None, (member,))} < roles
-    assert all(role == "developer" for role, role_ids in roles - {(None, (member,))})
+    assert all(role == "developer" for role, role_ids in roles - {(None, (member,)), (None, ())})
     assert {request["operation"] for request in writes(simulator)} == {"create_invitation", "delete_invitation"}
+
+
+def test_second_key_only_reads(live, simulator):
+    _sentence, output, _report = live(VIEW_KEY=simulator.view_key, VIEW_SECRET=simulator.view_secret)
+    assert "|view_key_reads|invitations,members|" in output.replace(" ", "")
+    _sentence, output, _report = live()
+    assert "|view_key_reads|notobserved|" in output.replace(" ", "")
+
+
+def test_activities_are_counted_and_not_shown(live, simulator):
+    simulator.add_member("bob@example.com")
+    _sentence, output, text = live()
+    assert "2 of 2 by the userId of a member" in output
+    assert "bob@example.com" not in output + text
 
 
 @pytest.mark.parametrize("email", ["", " ", "nobody", "straße@example.com"])
@@ -221,6 +235,7 @@ def test_terminated_run_leaves_no_invitation(simulator, tmp_path):
     [
         ({}, {"CLICKHOUSE_CLOUD_API_SECRET": "wrong"}, "check the key, from the environment variable"),
         ({}, {"CLICKHOUSE_CLOUD_API_KEY": " "}, "Missing: CLICKHOUSE_CLOUD_API_KEY; export it."),
+        ({}, {"VIEW_KEY": "a key"}, "Missing: VIEW_SECRET; export it, or neither."),
         ({}, {"CLICKHOUSE_CLOUD_API_URL": "http://127.0.0.1:1"}, "127.0.0.1:1 refused the connection"),
         ({}, {"CLICKHOUSE_CLOUD_API_URL": "ftp://example.com"}, "api_url: "),
         ({}, {"CLICKHOUSE_CLOUD_ORGANIZATION_ID": "mine"}, "CLICKHOUSE_CLOUD_ORGANIZATION_ID: "),
@@ -241,8 +256,8 @@ def test_wrong_key_missing_permission_and_no_network_end_in_a_sentence(live, sim
 def test_key_and_secret_are_neither_printed_nor_written(live, simulator, status):
     body = json.dumps({"status": status, "error": f"no {simulator.key}/{simulator.secret}", "requestId": "none"})
     simulator.order_fault("status", status=status, body=body, operation="create_invitation")
-    sentence, output, report = live()
+    view = {"VIEW_KEY": simulator.view_key, "VIEW_SECRET": simulator.view_secret}
+    sentence, output, report = live(**view)
     everything = f"{sentence}{output}{report}"
     assert "***/***" in everything
-    assert simulator.key not in everything
-    assert simulator.secret not in everything
+    assert [text for text in (simulator.key, simulator.secret, *view.values()) if text in everything] == []

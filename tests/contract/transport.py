@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 from collections import deque
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ansible_collections.clickhouse.cloud.plugins.module_utils._options import is_uuid, normalize_email
 from requests.adapters import HTTPAdapter
+from urllib3 import HTTPResponse
 
 if TYPE_CHECKING:
     from ansible_collections.clickhouse.cloud.plugins.module_utils._client import Clock
@@ -77,6 +79,10 @@ class Transport(HTTPAdapter):
             body = response.json()
         except ValueError:
             body = None
+        # The client reads it again, as it was unpacked.
+        for name in ("Content-Encoding", "Content-Length"):
+            response.headers.pop(name, None)
+        response.raw = HTTPResponse(io.BytesIO(response.content), preload_content=False)
         self.exchanges.append(Exchange(method, path, response.status_code, dict(response.headers), body))
         self._note(method, path, response.status_code, body.get("result") if isinstance(body, dict) else None)
         return response

@@ -15,7 +15,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from . import wire
-from .operations import ROUTES, VIEW
+from .operations import COLLECTION, ROUTES
 from .records import (
     ADMIN,
     LEGACY_ROLES,
@@ -372,10 +372,13 @@ class Cloud:
         return None
 
     def check_permission(self, key: str, operation: str) -> None:
-        """Rejects a call that takes a permission which a key lacks; the setting is that of the first key."""
-        permission = ROUTES[operation][2] if operation in ROUTES else ""
-        granted = self._settings.permissions.split(",") if key == KEY else [VIEW]
-        if permission and permission not in granted:
+        """Rejects a call that a key may not make."""
+        method, _path, permission = ROUTES.get(operation, ("GET", "", ""))
+        if key == KEY:
+            allowed = permission in self._settings.permissions.split(",")
+        else:
+            allowed = method == "GET" and COLLECTION.get(operation) in self._settings.view_key_reads.split(",")
+        if permission and not allowed:
             raise Rejection(403, f"The API key lacks the permission {PERMISSION}:{permission}")
 
     def check_organization(self, organization_id: str) -> None:
@@ -419,7 +422,7 @@ class Cloud:
     @_locked
     def delete_invitation(self, invitation_id: str) -> None:
         """Revokes an invitation."""
-        if self._is_gone(invitation_id, self._people.invitations):
+        if self._is_gone("invitation", invitation_id, self._people.invitations):
             return
         invitation = self._invitation(invitation_id, self._people)
         self._write(self._people.without_invitations(lambda other: other is invitation))
@@ -452,7 +455,7 @@ class Cloud:
     @_locked
     def remove_member(self, user_id: str) -> None:
         """Removes a member."""
-        if self._is_gone(user_id, self._people.members):
+        if self._is_gone("user", user_id, self._people.members):
             return
         member = self._member(user_id, self._people.members)
         self._reject_without_admin(member, None)
@@ -495,7 +498,7 @@ class Cloud:
     @_locked
     def list_activities(self) -> list[str]:
         """JSON texts of what the members did: each joined, or as long ago as activities are kept."""
-        oldest = self._now() - self._settings.activities_kept
+        oldest = self._now() - self._settings.activities_days * 24 * 3600
         return [
             json.dumps(
                 {
@@ -613,14 +616,14 @@ class Cloud:
     def _absent(self, item_id: str) -> Rejection:
         return Rejection(self._settings.absent_status, item_id)
 
-    def _is_gone(self, item_id: str, items: Mapping[str, object]) -> bool:
-        """Whether a DELETE finds nothing and succeeds all the same; it raises if the settings reject it otherwise."""
-        status = self._settings.delete_again_status
-        if not _UUID.fullmatch(item_id) or item_id.lower() in items or status == 404:
+    def _is_gone(self, what: str, item_id: str, items: Mapping[str, object]) -> bool:
+        """Whether a DELETE finds nothing and succeeds all the same. Most settings reject it."""
+        self._check_uuid(what, item_id)
+        if item_id.lower() in items:
             return False
-        if status == 200:
-            return True
-        raise Rejection(status, f"{item_id} is gone")
+        if self._settings.delete_again_status != 200:
+            raise Rejection(self._settings.delete_again_status, item_id)
+        return True
 
     def _member_of(self, email: str) -> Member:
         member = self._people.member(self._stored(email))

@@ -26,6 +26,9 @@ ROUTES = {
     "get_key": ("GET", f"{_ORGANIZATION}/keys/<key_id>", VIEW_KEYS),
     "list_activities": ("GET", f"{_ORGANIZATION}/activities", VIEW_ACTIVITIES),
 }
+# The part of a path below the organization, by operation.
+COLLECTION = {operation: "".join(path.split("/")[3:4]) for operation, (_method, path, _permission) in ROUTES.items()}
+COLLECTIONS = tuple(dict.fromkeys(filter(None, COLLECTION.values())))
 OPERATIONS = tuple(ROUTES)
 LISTS = tuple(operation for operation in OPERATIONS if operation.startswith("list_"))
 WRITES = tuple(operation for operation, (method, *_more) in ROUTES.items() if method != "GET")

@@ -8,7 +8,7 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .operations import PERMISSIONS
+from .operations import COLLECTIONS, PERMISSIONS
 from .records import is_email
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ class Settings:
     patch_lag: float = 0.0
     permissions: str = ",".join(PERMISSIONS)
     activity_actor: str = "user_id"
-    activities_kept: float = 90 * 24 * 3600.0
+    activities_days: float = 90.0
+    view_key_reads: str = "invitations,members"
     invitation_lifetime: float = 7 * 24 * 3600.0
     rate_limit: str = "10/10"
     rate_limit_reset: str = "whole"
@@ -117,6 +118,10 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
+def _is_some(value: object, of: tuple[str, ...]) -> bool:
+    return isinstance(value, str) and {*value.split(",")} <= {"", *of}
+
+
 _RULES: tuple[tuple[tuple[str, ...], str, Callable[[object], bool]], ...] = (
     (
         ("list_expired",),
@@ -128,13 +133,11 @@ _RULES: tuple[tuple[tuple[str, ...], str, Callable[[object], bool]], ...] = (
         "an email address, or empty",
         lambda value: value == "" or (isinstance(value, str) and is_email(value)),
     ),
-    (
-        ("permissions",),
-        f"some of {', '.join(PERMISSIONS)} with commas between",
-        lambda value: isinstance(value, str) and {*value.split(",")} <= {"", *PERMISSIONS},
-    ),
+    (("permissions",), f"some of {','.join(PERMISSIONS)}", lambda value: _is_some(value, PERMISSIONS)),
+    (("view_key_reads",), f"some of {','.join(COLLECTIONS)}", lambda value: _is_some(value, COLLECTIONS)),
     (("stale_reads", "patch_stale_reads"), "a whole number", _is_count),
-    (("read_lag", "patch_lag", "invitation_lifetime", "activities_kept"), "a number of seconds", is_seconds),
+    (("read_lag", "patch_lag", "invitation_lifetime"), "a number of seconds", is_seconds),
+    (("activities_days",), "a number of days", is_seconds),
     (("clock_offset", "date_offset"), "a number of seconds, negative or not", is_offset),
 )
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime, timezone
 
 import pytest
 from simulator.settings import Settings
@@ -103,8 +104,10 @@ def test_api_keys_are_listed_and_got(api, simulator):
 
 
 def test_activities_name_the_members_and_are_kept_for_some_time(api, simulator):
-    simulator.configure(activities_kept=3600.0)
+    simulator.configure(activities_days=2)
     (activity,) = api.activities()
+    age = datetime.now(timezone.utc) - datetime.fromisoformat(activity["createdAt"])
+    assert age.days == 2
     assert activity["actorId"] == simulator.members[0]["userId"]
     simulator.configure(activity_actor="other")
     assert api.activities()[0]["actorId"] == FOUNDER

@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 import pytest
 import requests
 from simulator import Simulator
+from simulator.operations import COLLECTIONS
 
 
 def test_second_invitation_is_rejected(api, simulator):
@@ -167,11 +168,13 @@ def test_call_without_its_permission_is_403(api, simulator, granted):
     assert api.session.get(f"{simulator.url}/v1/organizations", timeout=5).status_code == 200
 
 
-def test_second_key_may_view_whatever_the_setting(api, simulator):
-    simulator.configure(permissions="")
+@pytest.mark.parametrize("reads", ["invitations,members", "members,keys", ""])
+def test_second_key_may_only_read_what_is_set(api, simulator, reads):
+    simulator.configure(permissions="", view_key_reads=reads)
     api.session.auth = (simulator.view_key, simulator.view_secret)
-    statuses = [api.raw("GET", path).status_code for path in ("/invitations", "/members", "/roles", "/keys")]
-    assert statuses == [200, 200, 403, 403]
+    readable = [name for name in COLLECTIONS if api.raw("GET", f"/{name}").status_code == 200]
+    assert readable == list(filter(None, reads.split(",")))
+    assert api.raw("POST", "/invitations", json={}).status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -232,6 +235,7 @@ def test_email_keeps_its_case_where_set(api, simulator):
         {"list_expired": "yes"},
         {"founder": "nobody"},
         {"permissions": "view,all"},
+        {"view_key_reads": "services"},
         {"stale_reads": -1},
         {"stale_reads": 1.5},
         {"read_lag": -1},
