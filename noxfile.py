@@ -23,7 +23,6 @@ import nox
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-nox.needs_version = ">=2025.10"
 nox.options.default_venv_backend = "uv"
 nox.options.download_python = "never"
 nox.options.envdir = "build/venv"
@@ -33,7 +32,6 @@ nox.options.sessions = ["quick"]
 
 ROOT = Path(__file__).resolve().parent
 BUILD = ROOT / "build"
-TOOLS = ROOT / "tests/tools"
 # The collection where Ansible looks for collections: a link to this checkout, so that coverage is that of its plugins/.
 LINK = BUILD / "link/ansible_collections/clickhouse/cloud"
 PYENV = sorted(Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob("versions/3.*/bin"))
@@ -59,6 +57,7 @@ CELLS = [
     nox.param(python, core, id=f"{core}-{python}", tags=[core]) for core, pythons in CORES.items() for python in pythons
 ]
 DEVEL = "ansible-core @ https://github.com/ansible/ansible/archive/devel.tar.gz"
+DEMO = ["ansible-playbook", "examples/demo.yml", "-e", "demo_report=build/report.html"]
 
 LINTERS = {
     "ansible-lint": [["ansible-lint"]],
@@ -99,17 +98,17 @@ def isolate(session: nox.Session) -> None:
     )
 
 
-def report(session: nox.Session, name: str) -> Path:
-    """The folder for a layer's JUnit reports."""
-    folder = BUILD / "reports" / re.sub(r"[^\w.-]+", "-", session.name).strip("-")
+def folder_of(session: nox.Session, kind: str) -> Path:
+    """A session's folder below build/."""
+    folder = BUILD / kind / re.sub(r"[()]", " ", session.name).strip().replace(" ", "-")
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / name
+    return folder
 
 
-def pytest(session: nox.Session, *arguments: str) -> None:
-    """Run pytest."""
-    junit = report(session, f"{re.sub(r'[^a-z]+', '-', arguments[0])}.xml")
-    session.run("python", "-m", "pytest", "--quiet", f"--junit-xml={junit}", *arguments)
+def pytest(session: nox.Session, folder: str, *arguments: str) -> None:
+    """Run pytest on a folder of tests."""
+    junit = folder_of(session, "reports") / f"{folder.replace('/', '-')}.xml"
+    session.run("python", "-m", "pytest", "--quiet", f"--junit-xml={junit}", folder, *arguments)
 
 
 @contextlib.contextmanager
@@ -141,35 +140,30 @@ def copy_collection(target: Path) -> Path:
 
 def ansible_test(session: nox.Session, command: str, *options: str) -> None:
     """Run ansible-test on a copy of the collection, against a simulator."""
-    folder = report(session, "").resolve().relative_to(BUILD / "reports")
-    collection = copy_collection(BUILD / "ansible-test" / folder / command)
-    home = BUILD / "ansible-test" / folder / "home"
+    folder = folder_of(session, "ansible-test")
+    collection = copy_collection(folder / command)
     # ansible-test would download this script from a host that closed networks do not reach.
-    find = "import ansible_test; print(ansible_test.__path__[0])"
-    package = Path(str(session.run("python", "-c", find, silent=True, log=False)).strip())
-    requirements = (package / "_internal/python_requirements.py").read_text(encoding="utf-8")
-    cache = home / ".ansible/test/cache"
+    cache = folder / "home/.ansible/test/cache"
     cache.mkdir(parents=True, exist_ok=True)
-    for version in re.findall(r"^ *pip='(.*)',$", requirements, re.MULTILINE):
-        shutil.copy2(TOOLS / "get_pip.py", cache / f"get_pip_{version.replace('.', '_')}.py")
+    python = Path(nox.command.which("python", session.bin_paths))
+    (pins,) = python.parents[1].glob("lib/*/site-packages/ansible_test/_internal/python_requirements.py")
+    for version in re.findall(r"^ *pip='(.*)',$", pins.read_text(encoding="utf-8"), re.MULTILINE):
+        shutil.copy2("tests/tools/get_pip.py", cache / f"get_pip_{version.replace('.', '_')}.py")
     with simulated(session) as environment, session.chdir(collection):
         # By a file, since ansible-test removes it from the environment. JSON is YAML, too.
         variables = {name.lower(): value for name, value in environment.items()}
-        variables["ansible_python_interpreter"] = session.env.get(
-            "CLICKHOUSE_CLOUD_TEST_INTERPRETER", nox.command.which("python", session.bin_paths)
-        )
+        variables["ansible_python_interpreter"] = str(python)
         Path("tests/integration/integration_config.yml").write_text(json.dumps(variables), encoding="utf-8")
-        session.run("ansible-test", command, "--color", "no", *options, env={"HOME": str(home)})
+        session.run("ansible-test", command, "--color", "no", *options, env={"HOME": str(folder / "home")})
     for junit in collection.glob("tests/output/junit/*.xml"):
-        shutil.copy2(junit, report(session, junit.name))
+        shutil.copy2(junit, folder_of(session, "reports"))
 
 
-def play_demo(session: nox.Session) -> None:
-    """Run the demo, and fail if ansible-core announces what it will drop."""
+def run_simulated(session: nox.Session, *command: str) -> None:
+    """Run a command against a simulator, and fail if ansible-core announces what it will drop."""
     with simulated(session) as environment:
-        command = ["ansible-playbook", "examples/demo.yml", "-e", "demo_report=build/report.html"]
-        output = session.run(*command, env=environment, silent=True)
-    if "DEPRECATION WARNING" in str(output):
+        output = str(session.run(*command, env=environment, silent=True))
+    if "DEPRECATION WARNING" in output:
         session.error(output)
 
 
@@ -265,10 +259,7 @@ def sanity(session: nox.Session) -> None:
 def molecule(session: nox.Session) -> None:
     """A team's access list, by molecule."""
     isolate(session)
-    with simulated(session) as environment:
-        output = session.run("molecule", "test", "--all", "--report", env=environment, silent=True)
-    if "DEPRECATION WARNING" in str(output):
-        session.error(output)
+    run_simulated(session, "molecule", "test", "--all", "--report")
 
 
 @shared
@@ -289,7 +280,7 @@ def galaxy(session: nox.Session) -> None:
         session.error(log)
     session.env["ANSIBLE_COLLECTIONS_PATH"] = str(folder)
     session.run("ansible-galaxy", "collection", "install", "--offline", "-p", str(folder), str(artifact))
-    play_demo(session)
+    run_simulated(session, *DEMO)
     session.log(f"checked {len(names)} files, {artifact.stat().st_size // 1000} kB")
 
 
@@ -316,7 +307,7 @@ def matrix(session: nox.Session, core: str) -> None:
     if "sanity" in layers:
         ansible_test(session, "sanity", "--junit")
     if "demo" in layers:
-        play_demo(session)
+        run_simulated(session, *DEMO)
 
 
 @nox.session(python="3.9", requires=["venv"])
@@ -386,16 +377,13 @@ def demo(session: nox.Session) -> None:
     """Run examples/demo.yml against a simulator of its own."""
     session.install("--requirement", "requirements/demo.txt")
     isolate(session)
-    settings = {
-        "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
-        "ANSIBLE_DISPLAY_OK_HOSTS": "false",
-        "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false",
-    }
+    session.env.update(
+        ANSIBLE_CALLBACK_RESULT_FORMAT="yaml",
+        ANSIBLE_DISPLAY_OK_HOSTS="false",
+        ANSIBLE_DISPLAY_SKIPPED_HOSTS="false",
+    )
     with simulated(session) as environment:
-        session.run(
-            *["ansible-playbook", "examples/demo.yml", "-e", "demo_report=build/report.html", *session.posargs],
-            env=settings | environment,
-        )
+        session.run(*DEMO, *session.posargs, env=environment)
 
 
 @nox.session

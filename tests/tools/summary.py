@@ -25,12 +25,11 @@ OUTCOMES = ("passed", "failed", "skipped")
 def count(session: dict[str, Any]) -> Counter[str]:
     """Count the tests of a session."""
     counts: Counter[str] = Counter()
-    name = re.sub(r"[^\w.-]+", "-", (session["signatures"] or [session["name"]])[0]).strip("-")
+    name = re.sub(r"[()]", " ", (session["signatures"] or [session["name"]])[0]).strip().replace(" ", "-")
     for report in REPORTS.glob(f"{name}/*.xml"):
-        for suite in ET.parse(report).iter("testsuite"):
-            failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
-            skipped = int(suite.get("skipped", 0))
-            counts += Counter(passed=int(suite.get("tests", 0)) - failed - skipped, failed=failed, skipped=skipped)
+        for test in ET.parse(report).iter("testcase"):
+            tags = {child.tag for child in test}
+            counts["failed" if tags & {"failure", "error"} else "skipped" if "skipped" in tags else "passed"] += 1
     outcome = {"success": "passed", "skipped": "skipped"}.get(session["result"], "failed")
     if not counts or (outcome == "failed" and not counts["failed"]):
         counts[outcome] += 1
