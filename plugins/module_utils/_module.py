@@ -135,9 +135,9 @@ def run(module: AnsibleModule, task: Callable[[AnsibleModule, _api.CloudApi], di
     module.exit_json(**result)
 
 
-def _failure(msg: str, reason: str | None = None, **more: str) -> dict[str, Any]:
+def _failure(msg: str, reason: str = "refused by the module", **more: str) -> dict[str, Any]:
     """The result of a task that failed before or beside any call of the API."""
-    return {"failed": True, "msg": msg, "error": _errors.ApiError(msg, reason or msg).as_result(), **more}
+    return {"failed": True, "msg": msg, "error": _errors.ApiError(msg, reason).as_result(), **more}
 
 
 def _list_warnings(api: _api.CloudApi) -> Iterator[str]:

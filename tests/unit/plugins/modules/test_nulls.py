@@ -46,4 +46,4 @@ def test_null_is_rejected_by_name_before_any_request(run, credentials, module, o
     answer = run(module, {**credentials, **others, option: None}, check_mode=True)
     assert answer["failed"]
     assert answer["msg"].startswith(f"{option}: it is ")
-    assert answer["error"]["reason"] == answer["msg"]
+    assert answer["error"]["reason"] == "refused by the module"
