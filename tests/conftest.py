@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -18,6 +19,8 @@ LINK = BUILD / "link/ansible_collections/clickhouse/cloud"
 LINK.parent.mkdir(parents=True, exist_ok=True)
 with contextlib.suppress(FileExistsError):
     LINK.symlink_to("../../../..")
+# Python remembers that the folder was not there when pytest added it to sys.path.
+importlib.invalidate_caches()
 
 # The tests' own home: neither the developer's ~/.ansible nor ~/.netrc counts. The commands of this Python's environment
 # are found first.

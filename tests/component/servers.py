@@ -118,7 +118,7 @@ class _Recording(BaseHTTPRequestHandler):
 
 
 class Hostile(Recorder):
-    """One member and two invitations, their roles named after the credentials. It rejects some of the writes.
+    """An administrator, a member and two invitations, their roles named after the credentials. Some writes fail.
 
     ``tasks`` are the options of a task of each module; ``task`` those of ``invitations``.
     """
@@ -129,7 +129,7 @@ class Hostile(Recorder):
         self.task = {"emails": ["ann@example.com"], "roles": ["Developer"], "purge": True, **address}
         self.tasks = {
             "invitations": self.task,
-            "memberships": {**self.task, "purge_limit": "100%"},
+            "memberships": {**self.task, "purge_limit": "100%", "purge_exclude": ["fay@example.com"]},
             "invitation_info": {"members": True, **address},
             "membership_info": address,
             "role_info": address,
@@ -153,7 +153,8 @@ class Hostile(Recorder):
             names["00000000-0000-4000-8000-000000000100"] = "Developer"
             return 200, {"result": [{"id": role_id, "name": name} for role_id, name in names.items()]}
         if request.path.endswith("/members"):
-            return 200, {"result": [{"userId": "1", "name": secret, "email": "ann@example.com", **person}]}
+            admin = {"userId": "2", "email": "fay@example.com", "role": "admin"}
+            return 200, {"result": [admin, {"userId": "1", "name": secret, "email": "ann@example.com", **person}]}
         ids = {f"{name}@example.com": f"00000000-0000-4000-8000-00000000000{name[0]}" for name in ("dan", "eve")}
         return 200, {"result": [{"id": ids[email], "email": email, **person} for email in ids]}
 

@@ -11,8 +11,9 @@ import jsonschema
 import pytest
 import yaml
 from component.documented import check_documented, returned, schema
-from component.harness import ANN, BOB, CAT, CREATE, DAN, EVE, UPDATE
+from component.harness import ANN, BOB, CAT, CREATE, DAN, UPDATE
 
+FAY = "fay@example.com"
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = (
     "api_key_info",
@@ -59,15 +60,15 @@ def test_value_of_several_modules_has_the_same_fields(name):
 
 
 def test_every_documented_field_is_returned(run, simulator):
-    simulator.add_member(EVE, role_names=["Billing"])
+    simulator.add_member(FAY, role_names=["Billing"])
     simulator.order_fault("status", operation=CREATE, status=400, body="envelope", skip=2)
     simulator.order_fault("status", operation=UPDATE, status=409, body="envelope", times=2)
     results = {
-        "invitation": [run.invitation(ANN), run.invitation(EVE), run.invitation("not an address")],
-        "invitations": [run.invitations(BOB, CAT, EVE)],
+        "invitation": [run.invitation(ANN), run.invitation(FAY), run.invitation("not an address")],
+        "invitations": [run.invitations(BOB, CAT, FAY)],
         "invitation_info": [run.invitation_info(members=True), run.invitation_info(organization_id="nonsense")],
-        "membership": [run.membership(DAN), run.membership(EVE)],
-        "memberships": [run.memberships("fay@example.com", {"email": EVE, "role": "admin"}), run.memberships("no")],
+        "membership": [run.membership(DAN), run.membership(FAY)],
+        "memberships": [run.memberships("gus@example.com", {"email": FAY, "role": "admin"}), run.memberships("no")],
         "membership_info": [run.membership_info(), run.membership_info(expires_within="never")],
         "api_key_info": [run.api_key_info(), run.api_key_info(organization_id="nonsense")],
         "role_info": [run.role_info(), run.role_info(organization_id="nonsense")],

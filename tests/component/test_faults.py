@@ -68,7 +68,7 @@ TASKS = {
     "invitation, created": Task(
         "invitation",
         {"email": ANN, "roles": ["Billing"], "organization_id": ...},
-        [ORGANIZATIONS, ROLES, LIST, MEMBERS, CREATE],
+        [ORGANIZATIONS, LIST, ROLES, MEMBERS, CREATE],
         {ANN: "created"},
         [ANN],
     ),
@@ -89,7 +89,7 @@ TASKS = {
     "invitation, replaced": Task(
         "invitation",
         {"email": ANN, "roles": ["Billing"]},
-        [ROLES, LIST, DELETE, CREATE],
+        [LIST, ROLES, DELETE, CREATE],
         {ANN: "replaced"},
         [ANN],
         {ANN: ADMIN},
@@ -126,7 +126,7 @@ TASKS = {
             "purge": True,
             "organization_id": ...,
         },
-        [ORGANIZATIONS, ROLES, LIST, MEMBERS, DELETE, CREATE],
+        [ORGANIZATIONS, LIST, ROLES, MEMBERS, DELETE, CREATE],
         {ANN: "created", BOB: "replaced", CAT: "created", DAN: "deleted"},
         [ANN, BOB, CAT],
         {BOB: ADMIN, DAN: {"role": "developer"}},
@@ -141,7 +141,7 @@ TASKS = {
     "membership, updated": Task(
         "membership",
         {"email": ANN, "roles": ["Billing"], "organization_id": ...},
-        [ORGANIZATIONS, ROLES, LIST, MEMBERS, UPDATE],
+        [ORGANIZATIONS, LIST, MEMBERS, ROLES, UPDATE],
         {ANN: "updated"},
         members={ANN: ["Member"]},
     ),
@@ -156,7 +156,7 @@ TASKS = {
     "membership, created": Task(
         "membership",
         {"email": ANN, "roles": ["Billing"]},
-        [ROLES, LIST, MEMBERS, CREATE],
+        [LIST, MEMBERS, ROLES, CREATE],
         {ANN: "created"},
         [ANN],
         members={EVE: ["Admin"]},
@@ -169,7 +169,7 @@ TASKS = {
             "purge": True,
             "purge_limit": "100%",
         },
-        [ROLES, LIST, MEMBERS, CREATE, UPDATE, REMOVE, DELETE],
+        [LIST, MEMBERS, ROLES, CREATE, UPDATE, REMOVE, DELETE],
         {ANN: "created", BOB: "updated", CAT: "deleted", DAN: "removed", EVE: "removed"},
         [ANN],
         {CAT: ADMIN},
@@ -359,13 +359,13 @@ def outcome_of(task, call, fault):
     """The outcome of a task when the fault happens once at this call."""
     status = fault.parameters.get("status")
     # What a gateway says is not the API's.
-    rejected = status in (*REJECTIONS, 404) and fault.parameters["body"] == "envelope"
+    rejected = status in (*REJECTIONS, 403, 404) and fault.parameters["body"] == "envelope"
     replaced = task.invitations.get(ANN) if task.module == "invitation" and task.emails else None
     if call == CREATE and replaced and not replaced.get("expired"):
         # A live invitation was revoked: the API is asked once more, and rolling back may be all that is desired.
         same = "renew_before" in task.options
         rolled_back = same and (fault.kind == "rate_limited" or status in (401, 403, 404))
-        return OK if rejected or rolled_back else fault.create
+        return OK if (rejected and status != 403) or rolled_back else fault.create
     by_legacy_role = (call == UPDATE and task.module == "memberships") or (call == CREATE and replaced)
     if status == 400 and by_legacy_role:
         # The ID of the role was rejected, and the legacy role is not.
@@ -377,7 +377,6 @@ def outcome_of(task, call, fault):
         return OK if rejected and replaced and replaced.get("expired") and fault.delete else fault.delete
     special = {
         # An invitation that is not found by its ID is looked up in the list.
-        (400, GET): OK,
         (404, GET): OK,
         (403, MEMBERS): OK if task.module in ("invitation", "invitations") else FAILS,
         # Odd records among good ones are skipped, but alone they are no list.

@@ -70,12 +70,6 @@ def test_it_sees_what_others_did(simulator, clickhousectl):
     assert clickhousectl("member", "list")[-1]["userId"] == member["userId"]
 
 
-def test_it_reads_api_keys_and_activities(simulator, clickhousectl):
-    keys = clickhousectl("key", "list")["result"]
-    assert [(key["name"], key["keySuffix"]) for key in keys] == [("Ansible", "0000"), ("Access review", "0001")]
-    assert [found["actorId"] for found in clickhousectl("activity", "list")] == [simulator.members[0]["userId"]]
-
-
 def test_it_tells_failures_apart(simulator, clickhousectl):
     arguments = ("invitation", "create", "--email", "bob@example.com", "--role-id", simulator.roles[0]["id"])
     clickhousectl(*arguments)

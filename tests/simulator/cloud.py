@@ -39,7 +39,7 @@ from .settings import Settings, is_offset, parse_rate_limit
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-KEY, VIEW_KEY = "SimulatedKeyId000000", "SimulatedViewKey0001"
+KEY, VIEW_KEY = "SimulatedKeyId000000", "SimulatedViewKey0000"
 ORGANIZATION_NAME = "Simulated organization"
 PERMISSION = "control-plane:organization"
 MIGRATED = "Organization has migrated to Custom Roles. Use 'assignedRoleIds' instead of 'role'."
