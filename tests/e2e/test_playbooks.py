@@ -399,8 +399,8 @@ def test_organizations_are_served_at_once(tmp_path):
         # What no user needs: the simulators have other addresses than ClickHouse Cloud.
         (tmp_path / "access.yml").write_text(playbook.replace(setting, setting + '      api_url: "{{ api_url }}"\n'))
         runs.run(tmp_path, ["ansible-playbook", "-i", "hosts.yml", "access.yml", "--diff"])
-        assert names_in(production.invitations) == {"bob@example.com": ["Developer"]}
-        assert names_in(staging.invitations) == {"carol@example.com": ["Developer"]}
+        assert names_in(production.invitations) == {"bob@example.com": ["Member"]}
+        assert names_in(staging.invitations) == {"carol@example.com": ["Member"]}
 
 
 # --- what they publish when they fail ---------------------------------------------------------------------------------
