@@ -96,7 +96,7 @@ Change = Union[Revoke, Invite, Update, Remove]
 
 
 class Phase(enum.IntEnum):
-    """The order of a plan: access is granted before it is taken."""
+    """The order of a plan: access is granted before any is removed."""
 
     GRANT = 0
     DEMOTE = 1
@@ -107,9 +107,9 @@ class Phase(enum.IntEnum):
 class PersonPlan:
     """The changes for one person, in order, and what the person has now.
 
-    ``desired`` is None if access is taken. ``live`` is the invitation that the person can join with, ``invitation`` the
-    same or, failing that, an expired one. ``by_id``: only the one named record is meant, not the person. ``error``: why
-    nothing can be done.
+    ``desired`` is None if the person loses access. ``live`` is the invitation that the person can join with,
+    ``invitation`` the same or, if there is none, an expired one. ``by_id``: only the one named record is meant, not the
+    person. ``error``: why nothing can be done.
     """
 
     email: str

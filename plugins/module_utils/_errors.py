@@ -36,7 +36,7 @@ class ApiError(Exception):
 
     It is a value: nothing changes one, ``noting()`` returns a new one. Its fields:
 
-    - ``sentence``: without its final full stop. ``reason``: the API's own words, or the fault's.
+    - ``sentence``: without its final full stop. ``reason``: the API's error text, or the exception's.
     - ``method``, ``path``: of the call. ``status``: of the response, None if there was none.
     - ``request_id``: the API's name for the request, None if the response does not have it.
     - ``ambiguous``: the call may have taken effect. ``transient``: worth retrying.

@@ -60,7 +60,7 @@ class RoleIndex:
     def resolve_exactly(self, names: Iterable[str]) -> tuple[Role, ...] | None:
         """Find roles by ID or exact name; None if one is not found so, and the list of all roles has to tell.
 
-        An ID that is not found is taken as it is.
+        An unknown ID is used unchanged.
         """
         found = []
         for name in names:

@@ -104,7 +104,7 @@ class Api:
         self.expect("GET", "/invitations", answer or result(records))
 
     def members(self, *records, answer=None):
-        # There is always somebody: whoever made the organization.
+        # There is always a member: the founder of the organization.
         self.expect("GET", "/members", answer or result(records or [FOUNDER]))
 
     def any_lists(self, invitations=(), members=()):

@@ -636,7 +636,7 @@ AT_RISK = {
 
 
 @pytest.mark.parametrize(("found", "member", "wanted", "policy", "risk"), AT_RISK.values(), ids=AT_RISK)
-def test_what_is_given_up_for_roles_that_may_not_exist(found, member, wanted, policy, risk):
+def test_plan_tells_what_it_gives_up_for_roles_that_may_not_exist(found, member, wanted, policy, risk):
     now, policy = current(found, [member] if member else []), Policy(manage_members=True, **policy)
     plan = plan_present([wanted], now, policy) if wanted else plan_absent([ALICE], now, policy)
     assert (plan.people[0].gives_up_an_invitation or plan.people[0].legacy_role_at_risk) is risk
