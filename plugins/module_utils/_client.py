@@ -242,7 +242,11 @@ def _seconds_until(value: str, now: datetime) -> float:
 
 
 # Fields by which APIs report that a list goes on: if true, if above the number of records, and if above 1.
-_MORE = re.compile(r"(has_?)?(more|next).*|cursor|(is_?)?(truncated|partial|incomplete).*|continu.*", re.IGNORECASE)
+_MORE = re.compile(
+    r"(has_?)?(more|next)(_?(page|results?|items|records|cursor|token|offset|marker|links?|ur[il]))*|cursor"
+    r"|continu(e|ation)(_?token)?|(is_?)?(truncated|partial|incomplete)(_?results)?",
+    re.IGNORECASE,
+)
 _COUNT = re.compile(r"total_?(count|items|results|records|elements|size)?|(item|result|record)?_?count", re.IGNORECASE)
 _PAGES = re.compile(r".*pages|page_?count|last_?page", re.IGNORECASE)
 
@@ -309,8 +313,8 @@ def _read(response: requests.Response) -> bytearray:
             break
     # Without a length, a body ends with the connection, if need be in {"result": [{"id": "5f, or in the headers.
     sized = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
-    starts = response.status_code == 200 and (not content or content.startswith(b"{"))
-    if (unpacker and not unpacker.eof) or (not sized and starts and _parse(content) is None):
+    cut = not unpacker.eof if unpacker else not sized and bytes(content[:1]) in (b"", b"{") and _parse(content) is None
+    if cut and response.status_code == 200:
         raise requests.exceptions.ConnectionError("the response was cut off")
     return content
 

@@ -94,16 +94,17 @@ def no_response(call: Call, error: BaseException, host: str, timeout: float, ca_
     ``timeout`` is the longest wait in seconds, ``ca_path`` the CA bundle or directory to trust, if one was given.
     """
     causes = _causes(error)
-    reason = mask_proxies(printable(str(causes[-1])) or type(causes[-1]).__name__)
+    said = str(causes[-1])
+    reason = printable(mask_proxies(said)) or type(causes[-1]).__name__
     fault = next(
-        fault for fault in FAULTS if fault.says in reason and any(isinstance(cause, fault.kinds) for cause in causes)
+        each for each in FAULTS if each.says in said and any(isinstance(cause, each.kinds) for cause in causes)
     )
     issuer = f"no CA in ca_path ({ca_path}) issued it" if ca_path else "no CA that this host trusts issued it"
     words = {"host": host, "timeout": f"{timeout:.10g}", "reason": reason, "issuer": issuer}
     what, advice = fault.what.format(**words), fault.advice.format(**words)
-    never_sent = reason.startswith(NO_TUNNEL) or any(isinstance(cause, NEVER_SENT) for cause in causes)
-    error = ApiError(f"Could not {call.purpose}: {what}; {advice}", reason, call.method, call.path)
-    return replace(error, ambiguous=not never_sent, transient=fault.transient, from_api=False)
+    never_sent = said.startswith(NO_TUNNEL) or any(isinstance(cause, NEVER_SENT) for cause in causes)
+    failure = ApiError(f"Could not {call.purpose}: {what}; {advice}", reason, call.method, call.path)
+    return replace(failure, ambiguous=not never_sent, transient=fault.transient, from_api=False)
 
 
 def failed_response(
@@ -155,11 +156,8 @@ _CHECK_ADDRESS = "check api_url and any proxy on the way"
 # What a status, or a class of them, means, and what to do about it.
 STATUSES = {
     401: ("ClickHouse Cloud rejected the API key", "{key}"),
-    403: ("ClickHouse Cloud denied the request", "it takes the permission {permission}: check that the API key has it"),
-    404: (
-        "ClickHouse Cloud found no such organization",
-        "check organization_id, its key and api_url",
-    ),
+    403: ("ClickHouse Cloud denied the request", "the call takes {permission}, which the API key may lack"),
+    404: ("ClickHouse Cloud found no such organization", "check organization_id, its API key and api_url"),
     429: ("the API key's rate limit is reached", "run fewer jobs at a time on this key, or raise api_retry_timeout"),
     2: ("the response is not one of ClickHouse Cloud's", _CHECK_ADDRESS),
     3: ("the response is a redirect, which is not followed", "check api_url"),

@@ -203,8 +203,8 @@ def _require_requests(module: AnsibleModule) -> None:
 
 
 def _not_set(option: str) -> str:
-    names = " or ".join(ENVIRONMENT[option])
-    return f"{option} is not set: set the option, or {names} in the environment of the host that runs the module."
+    place = f"{' or '.join(ENVIRONMENT[option])} in the environment of the host that runs the module"
+    return f"{option} is not set: set the option, or {place} (become empties it)."
 
 
 def _find(module: AnsibleModule, option: str) -> tuple[str, str]:

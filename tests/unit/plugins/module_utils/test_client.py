@@ -105,6 +105,9 @@ PARTIAL = [
     {"cursor": "abc"},
     {"continuationToken": "abc"},
     {"hasMore": True},
+    {"has_more_results": True},
+    {"nextPageUrl": "https://api.example.com/v1/things?page=2"},
+    {"continue": "abc"},
     {"more": 1},
     {"isTruncated": True},
     {"incomplete_results": True},
@@ -123,6 +126,7 @@ WHOLE = [
     {"nextPage": None, "hasMore": False, "totalCount": 2, "total": "many"},
     {"pagination": {"page": 1, "totalPages": 1, "pageSize": 100, "next": ""}},
     {"pageInfo": {"endCursor": "abc", "hasNextPage": False}, "isTruncated": False, "pages": 1},
+    {"moreInfo": "https://example.com", "nextMaintenance": "2027", "truncatedNames": True, "lists": ["next"]},
     {"nested": "next", "things": [{"next": 1}], "rateLimit": {"remaining": 9}, "totalTime": 500},
 ]
 
@@ -230,14 +234,14 @@ STATUSES = {
     ),
     403: (
         "ClickHouse Cloud denied the request",
-        "it takes the permission control-plane:organization:view: check that the API key has it",
+        "the call takes control-plane:organization:view, which the API key may lack",
         False,
         False,
         True,
     ),
     404: (
         "ClickHouse Cloud found no such organization",
-        "check organization_id, its key and api_url",
+        "check organization_id, its API key and api_url",
         False,
         False,
         True,
@@ -335,7 +339,7 @@ def test_denial_names_the_permission_and_the_apis_words(client, api, method, pat
     with pytest.raises(ApiError) as failure:
         client.call("do it", method, path)
     assert "(403, FORBIDDEN: roles come from the identity provider, request ID " in str(failure.value)
-    assert f" the permission control-plane:organization:{permission}: " in str(failure.value)
+    assert f"; the call takes control-plane:organization:{permission}, which the API key may lack" in str(failure.value)
 
 
 @pytest.mark.parametrize(
