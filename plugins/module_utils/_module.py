@@ -93,6 +93,7 @@ def create_module(options: Mapping[str, Any], selects: Sequence[str] = (), **con
         _options.reject_nulls(given, selects)
     except _options.OptionError as error:
         module.fail_json(**_failure(str(error)))
+    _unset_empty_roles([module.params], [given])
     for option in selects:
         _unset_empty_roles(module.params.get(option), given.get(option))
     return module

@@ -23,10 +23,7 @@ if TYPE_CHECKING:
     _Checked = TypeVar("_Checked")
 
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
-_DURATION = re.compile(
-    r"0|(?=.)(?:(?P<days>\d{1,7})d)?(?:(?P<hours>\d{1,7})h)?(?:(?P<minutes>\d{1,7})m)?(?:(?P<seconds>\d{1,7})s)?",
-    re.ASCII,
-)
+_DURATION = re.compile(r"0|(?=.)(?:(\d{1,7})d)?(?:(\d{1,7})h)?(?:(\d{1,7})m)?(?:(\d{1,7})s)?", re.ASCII)
 _LOOPBACK = re.compile(r"localhost|127(?:\.\d{1,3}){3}|::1", re.ASCII)
 _LIMIT = re.compile(r"(\d{1,9})(\s*%)?", re.ASCII)
 
@@ -287,7 +284,8 @@ def duration(value: str, option: str) -> timedelta | None:
     match = _DURATION.fullmatch(text)
     if not match:
         raise OptionError(f"{option}: {_shown(value)} is not a duration such as 36h, 2d, 90m or 1d12h, nor 'never'.")
-    return timedelta(**{unit: int(number) for unit, number in match.groupdict("0").items()})
+    units = ("days", "hours", "minutes", "seconds")
+    return timedelta(**{unit: int(number or 0) for unit, number in zip(units, match.groups())})
 
 
 def show_duration(time: timedelta) -> str:

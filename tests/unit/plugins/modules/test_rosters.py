@@ -61,3 +61,4 @@ def test_null_and_empty_text_are_not_given(run, api, credentials, own):
 @NOT_GIVEN
 def test_roles_that_are_given_nowhere_are_a_mistake(read, own):
     assert read({"email": ALICE, **own})["msg"] == NO_ROLES
+    assert read({"email": ALICE, **own}, roles="")["msg"] == NO_ROLES
