@@ -243,9 +243,7 @@ def _seconds_until(value: str, now: datetime) -> float:
 
 # Fields by which APIs report that a list goes on: if true, if above the number of records, and if above 1.
 _NEXT = r"(has_?)?(more|next)(_?(page|results?|items|records|cursor|token|offset|marker|links?|ur[il]))*|cursor"
-_MORE = re.compile(
-    rf"{_NEXT}|continu(e|ation)(_?token)?|(is_?)?(truncated|partial|incomplete)(_?results)?", re.IGNORECASE
-)
+_MORE = re.compile(rf"{_NEXT}|continu(e|ation)(_?token)?|(is_?)?(truncated|partial)|incomplete_?results", re.IGNORECASE)
 _COUNT = re.compile(r"total_?(count|items|results|records|elements|size)?|(item|result|record)?_?count", re.IGNORECASE)
 _PAGES = re.compile(r".*pages|page_?count|last_?page", re.IGNORECASE)
 
