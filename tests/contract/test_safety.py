@@ -233,7 +233,7 @@ def test_terminated_run_leaves_no_invitation(simulator, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "environment", "words"),
     [
-        ({}, {"CLICKHOUSE_CLOUD_API_SECRET": "wrong"}, "check the key, from the environment variable"),
+        ({}, {"CLICKHOUSE_CLOUD_API_SECRET": "wrong"}, "check CLICKHOUSE_CLOUD_API_KEY and"),
         ({}, {"CLICKHOUSE_CLOUD_API_KEY": " "}, "Missing: CLICKHOUSE_CLOUD_API_KEY; export it."),
         ({}, {"VIEW_KEY": "a key"}, "Missing: VIEW_SECRET; export it, or neither."),
         ({}, {"CLICKHOUSE_CLOUD_API_URL": "http://127.0.0.1:1"}, "127.0.0.1:1 refused the connection"),
