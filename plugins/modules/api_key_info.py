@@ -11,9 +11,8 @@ short_description: List the API keys of a ClickHouse Cloud organization
 version_added: 1.0.0
 author: Contributors to the clickhouse.cloud collection (!UNKNOWN)
 description:
-  - Lists the API keys of a ClickHouse Cloud organization, in one request. Nothing of a key is changed, and no secret is
-    returned, because the API does not tell it.
-  - An API key keeps its access when the person who created it leaves. The API does not tell who created a key.
+  - Lists the API keys of a ClickHouse Cloud organization, in one request. The API does not return secrets.
+  - An API key keeps its access when the person who created it leaves. The API does not say who created a key.
 extends_documentation_fragment:
   - clickhouse.cloud.cloud
   - clickhouse.cloud.attributes.info_module
@@ -83,13 +82,13 @@ api_keys:
       description: Last four characters of the key ID that authenticates.
       type: str
     created_at:
-      description: When the key was created, as sent by the API.
+      description: When the key was created, as returned by the API.
       type: str
     expire_at:
-      description: When the key expires, as sent by the API. V(null) if it never does.
+      description: When the key expires, as returned by the API. V(null) if it never does.
       type: str
     used_at:
-      description: When the key was last used, to the minute, as sent by the API. V(null) if it never was.
+      description: When the key was last used, to the minute, as returned by the API. V(null) if it never was.
       type: str
     expired:
       description: Whether the key has expired, by the clocks of both the API and the host that runs the module.
@@ -103,7 +102,7 @@ api_keys:
           description: IP address or CIDR block.
           type: str
         description:
-          description: What it is.
+          description: Its description.
           type: str
 api:
   description: Number of API requests that the task sent, and how long it waited.
