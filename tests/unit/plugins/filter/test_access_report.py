@@ -33,6 +33,9 @@ EXPIRED = {
     "until": "2026-11-24T12:00:00Z",
 }
 
+ALICE, BOB, CAROL = (person["email"] for person in (MEMBER, INVITED, EXPIRED))
+ADMIN = {"role_id": "a0", "role_name": "Admin", "role_type": "system"}
+
 access_report = FilterModule().filters()["access_report"]
 
 
@@ -41,22 +44,25 @@ def only(person, *changes):
     return described
 
 
-def test_people_are_sorted_by_email_and_counted_by_state():
+def test_people_are_counted_by_state():
     report = access_report([EXPIRED, {**INVITED, "expires_soon": True}, MEMBER], now=NOW)
-    assert [person["email"] for person in report["people"]] == [
-        "alice@example.com",
-        "bob@example.com",
-        "carol@example.com",
-    ]
     assert report["made_at"] == NOW
     assert report["summary"] == {
         "member": 1,
         "invited": 1,
         "expired": 1,
         "absent": 0,
+        "administrators": 0,
         "expires_soon": 1,
         "differs": 0,
     }
+
+
+def test_people_who_differ_come_first_then_administrators():
+    admin = {**MEMBER, "email": "zoe@example.com", "assigned_roles": [ADMIN]}
+    change = {"email": CAROL, "action": "deleted"}
+    report = access_report([MEMBER, INVITED, EXPIRED, admin], [change], now=NOW)
+    assert [person["email"] for person in report["people"]] == [CAROL, "zoe@example.com", ALICE, BOB]
 
 
 def test_organization_without_people_gives_an_empty_report():
@@ -135,7 +141,7 @@ def test_change_of_the_list_says_how_a_person_differs(person, change, differs, r
 def test_person_who_has_nothing_yet_is_added():
     change = {"email": "erin@example.com", "action": "created", "invitation": BILLING}
     report = access_report([MEMBER], [change], now=NOW)
-    _alice, erin = report["people"]
+    erin, _alice = report["people"]
     assert (erin["state"], erin["roles"], erin["remarks"]) == ("absent", [], ["nothing yet, on the list: 0, Billing"])
     assert (report["summary"]["absent"], report["summary"]["differs"]) == (1, 1)
 
@@ -143,3 +149,106 @@ def test_person_who_has_nothing_yet_is_added():
 def test_time_that_cannot_be_parsed_is_rejected_by_name():
     with pytest.raises(AnsibleFilterError, match="now is not ISO 8601 text such as"):
         access_report([], now="tomorrow")
+
+
+@pytest.mark.parametrize(
+    "memberships", [{"memberships": []}, [{"email": ALICE, "role": "admin"}]], ids=["dict", "other"]
+)
+def test_anything_but_memberships_is_rejected_by_name(memberships):
+    with pytest.raises(AnsibleFilterError, match="takes the memberships that membership_info returns"):
+        access_report(memberships)
+
+
+@pytest.mark.parametrize(
+    ("roles", "names", "administrator"),
+    [
+        ([ADMIN], ["Admin"], True),
+        ([{**ADMIN, "role_type": None}], ["Admin"], True),
+        ([{**ADMIN, "role_type": "custom"}], ["Admin (a0)"], False),
+        # Without assigned roles, the legacy role counts.
+        ([], ["admin"], True),
+        ([], [], False),
+    ],
+)
+def test_administrator_is_recognised_by_the_system_role(roles, names, administrator):
+    report = access_report([{**MEMBER, "assigned_roles": roles, "roles": names}], now=NOW)
+    assert (report["people"][0]["administrator"], report["summary"]["administrators"]) == (administrator, administrator)
+
+
+def test_every_account_and_open_invitation_is_shown():
+    others = [
+        {"kind": "member", "id": "2", "roles": ["Billing"], "assigned_roles": []},
+        {"kind": "invitation", "id": "3", "roles": ["Admin"], "assigned_roles": [ADMIN]},
+    ]
+    person = only({**MEMBER, "other_access": others})
+    assert person["remarks"] == ["second account: Billing", "open invitation: Admin"]
+    assert person["administrator"]
+
+
+def test_open_invitation_of_a_member_is_not_taken_for_other_roles():
+    other = {"kind": "invitation", "id": "3", "roles": ["Admin"], "assigned_roles": [ADMIN]}
+    member = {**MEMBER, "assigned_roles": BILLING["assigned_roles"], "other_access": [other]}
+    person = only(member, {"email": ALICE, "action": "updated", "member": BILLING})
+    assert (person["differs"], person["listed_roles"]) == ("other_access", None)
+    assert person["remarks"] == ["open invitation: Admin", "open invitation that is not on the list"]
+
+
+def test_person_whom_no_list_can_hold_differs_but_an_excluded_one_does_not():
+    report = access_report([MEMBER, INVITED], [], now=NOW, not_listed=[ALICE, BOB], exclude=BOB)
+    assert {person["email"]: person["differs"] for person in report["people"]} == {ALICE: "not_listed", BOB: None}
+
+
+def test_comments_of_the_list_are_shown():
+    entries = [{"email": "Alice@example.com", "comment": "founder"}, {"email": BOB}, {"email": 7}, "nonsense"]
+    report = access_report([MEMBER, INVITED], [], now=NOW, entries=entries)
+    assert [person["comment"] for person in report["people"]] == ["founder", None]
+    assert report["list"] == "the access list of 2 people"
+
+
+KEY = {
+    "name": "CI",
+    "state": "enabled",
+    "assigned_roles": [],
+    "role_names": ["developer"],
+    "used_at": "2026-11-25T12:00:00Z",
+    "expire_at": "2027-01-01T00:00:00Z",
+    "expired": False,
+    "ip_access_list": [{"source": "192.0.2.1", "description": None}],
+}
+
+
+@pytest.mark.parametrize(
+    ("fields", "remarks"),
+    [
+        ({}, []),
+        ({"expire_at": None}, ["never expires"]),
+        ({"expired": True}, ["expired"]),
+        ({"used_at": None}, ["never used"]),
+        ({"used_at": "2026-08-28T12:00:00Z"}, []),
+        ({"used_at": "2026-08-28T11:59:00Z"}, ["not used for 90 days"]),
+        ({"used_at": "recently"}, []),
+        ({"ip_access_list": []}, ["no IP list"]),
+        ({"ip_access_list": [{"source": "0.0.0.0/0"}]}, ["IP list allows every address"]),
+        ({"state": "disabled", "expire_at": None}, ["disabled", "never expires"]),
+    ],
+)
+def test_key_says_in_words_what_a_review_asks_about(fields, remarks):
+    report = access_report([], now=NOW, api_keys=[{**KEY, **fields}])
+    assert report["api_keys"][0]["remarks"] == remarks
+
+
+def test_keys_of_administrators_come_first():
+    report = access_report([], now=NOW, api_keys=[KEY, {**KEY, "name": "Root", "assigned_roles": [ADMIN]}])
+    assert [(key["name"], key["administrator"]) for key in report["api_keys"]] == [("Root", True), ("CI", False)]
+    assert report["summary"]["api_keys"] == 2
+
+
+def test_sentence_counts_in_words():
+    people = [MEMBER, INVITED, EXPIRED]
+    counts = "1 member (0 administrators); 1 invited; 1 expired invitation"
+    assert access_report(people, now=NOW)["sentence"] == f"{counts}."
+    assert access_report(people, [], now=NOW)["sentence"] == f"{counts}; nobody differs from the list."
+    created = [{"email": "new@example.com", "action": "created"}]
+    report = access_report(people, created, now=NOW, api_keys=[KEY], notes=["No more."])
+    differs = "1 on the list with nothing yet; 1 API key; 1 differs from the list."
+    assert report["msg"] == f"{counts}; {differs} No more."
