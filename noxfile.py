@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -149,12 +150,16 @@ def ansible_test(session: nox.Session, command: str, *options: str) -> None:
     (pins,) = python.parents[1].glob("lib/*/site-packages/ansible_test/_internal/python_requirements.py")
     for version in re.findall(r"^ *pip='(.*)',$", pins.read_text(encoding="utf-8"), re.MULTILINE):
         shutil.copy2("tests/tools/get_pip.py", cache / f"get_pip_{version.replace('.', '_')}.py")
-    with simulated(session) as environment, session.chdir(collection):
+    with tempfile.TemporaryDirectory() as tmp, simulated(session) as environment, session.chdir(collection):
+        # By a path without a space: ansible-test writes shebangs.
+        venv = Path(tmp, "venv")
+        venv.symlink_to(python.parents[1])
         # By a file, since ansible-test removes it from the environment. JSON is YAML, too.
         variables = {name.lower(): value for name, value in environment.items()}
-        variables["ansible_python_interpreter"] = str(python)
+        variables["ansible_python_interpreter"] = f"{venv}/bin/python"
         Path("tests/integration/integration_config.yml").write_text(json.dumps(variables), encoding="utf-8")
-        session.run("ansible-test", command, "--color", "no", *options, env={"HOME": str(folder / "home")})
+        command_line = [f"{venv}/bin/python", f"{venv}/bin/ansible-test", command, "--color", "no", *options]
+        session.run(*command_line, env={"HOME": str(folder / "home")}, external=True)
     for junit in collection.glob("tests/output/junit/*.xml"):
         shutil.copy2(junit, folder_of(session, "reports"))
 
