@@ -19,7 +19,7 @@ quick: $(NOX) # ruff and the unit tests of the plugins
 test: venv # every layer of tests, and the linters
 	@rm -rf build/reports && mkdir -p build/reports
 	@$(MAKE) --jobs=2 --keep-going --output-sync --no-print-directory $(LAYERS:%=layer-%); \
-		$(PYTHON) tests/tools/summary.py $(LAYERS)
+		$(PYTHON) tests/tools/summary.py --all $(LAYERS)
 
 $(LAYERS:%=layer-%): layer-%:
 	@$(NOX) --no-dependencies --report build/reports/$*.json --session $(or $(session-$*),$*) > build/reports/$*.log 2>&1 || \

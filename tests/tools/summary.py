@@ -1,8 +1,8 @@
 # Copyright: Contributors to the clickhouse.cloud collection
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sum up layers of ``make test``: one of them in a line, or several in ``N passed, N failed``.
+"""Sum up layers of ``make test``: one in its line, or all of them in ``N passed, N failed``.
 
-Usage: ``python tests/tools/summary.py LAYER...``
+Usage: ``python tests/tools/summary.py LAYER``, or ``python tests/tools/summary.py --all LAYER...``
 
 A layer's sessions are in nox's report ``build/reports/LAYER.json``. A session counts as the tests in the JUnit reports
 that it leaves in ``build/reports/SESSION/``, or as one test if it leaves none.
@@ -15,8 +15,11 @@ import re
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 REPORTS = Path("build/reports")
 OUTCOMES = ("passed", "failed", "skipped")
@@ -50,21 +53,25 @@ def text(counts: Counter[str]) -> str:
     return ", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES if counts[outcome] or outcome != "skipped")
 
 
-def main(*layers: str) -> int:
-    """Print the line of one layer, or the sum of several; return the exit code."""
+def show(layer: str) -> int:
+    """Print the line of a layer; return the exit code."""
+    total = sum(map(count, sessions(layer)), Counter())
+    seconds = sum(session["duration"] for session in sessions(layer))
+    log = (REPORTS / f"{layer}.log").read_text(encoding="utf-8", errors="replace")
+    checked = "".join(f", {line}" for line in re.findall(r"^nox > checked (.*)$", log, re.MULTILINE))
+    print(f"{layer:10} {'FAILED' if total['failed'] else 'ok':6} {seconds:4.0f} s   {text(total)}{checked}")
+    return 1 if total["failed"] else 0
+
+
+def show_all(layers: Sequence[str]) -> int:
+    """Print the sum of layers; return the exit code."""
     totals = {layer: sum(map(count, sessions(layer)), Counter()) for layer in layers}
     total = sum(totals.values(), Counter())
-    if len(layers) == 1:
-        seconds = sum(session["duration"] for session in sessions(layers[0]))
-        log = (REPORTS / f"{layers[0]}.log").read_text(encoding="utf-8", errors="replace")
-        checked = "".join(f", {line}" for line in re.findall(r"^nox > checked (.*)$", log, re.MULTILINE))
-        print(f"{layers[0]:10} {'FAILED' if total['failed'] else 'ok':6} {seconds:4.0f} s   {text(total)}{checked}")
-    else:
-        failed = [layer for layer in layers if totals[layer]["failed"]]
-        print(f"\nFailed: {', '.join(failed)}; the logs are in {REPORTS}/." if failed else "\nNothing failed.")
-        print(text(total))
+    failed = [layer for layer in layers if totals[layer]["failed"]]
+    print(f"\nFailed: {', '.join(failed)}. The logs are in {REPORTS}/." if failed else "")
+    print(text(total))
     return 1 if total["failed"] or not total["passed"] else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(show_all(sys.argv[2:]) if sys.argv[1] == "--all" else show(sys.argv[1]))
