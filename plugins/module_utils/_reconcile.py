@@ -187,7 +187,7 @@ def _with_members(api: CloudApi, current: Current) -> Current:
     if current.members is not None:
         return current
     members = api.members_if_allowed()
-    return replace(current, members=members, unreadable=sum(api.unreadable.values()))
+    return replace(current, members=members, unreadable=current.unreadable + api.unreadable["members"])
 
 
 def _plan_roster(api: CloudApi, desired: Iterable[Desired], current: Current, policy: Policy) -> tuple[Plan, Current]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
@@ -25,7 +26,10 @@ PEOPLE = tuple(USERS)
 
 
 class Organization:
-    """It shows assigned roles, or as an older one only the legacy role. ``calls`` has what it was asked, in order."""
+    """It shows assigned roles, or as an older one only the legacy role. ``calls`` has what it was asked, in order.
+
+    The list named ``spoilt`` has a record that cannot be read.
+    """
 
     def __init__(self, invitations=(), members=(), *, shows_roles=True, may_list_members=True, may_list_roles=True):
         self.invited = {invitation.id: invitation for invitation in invitations}
@@ -35,7 +39,8 @@ class Organization:
         self.may_list_roles = may_list_roles
         self.emails = []
         self.calls = []
-        self.unreadable = {}
+        self.unreadable = Counter()
+        self.spoilt = None
         settings, clock = SimpleNamespace(retry_timeout=120), Clock()
         self.client = SimpleNamespace(now=lambda: NOW, clock=clock, sleep=clock.sleep, settings=settings, retries=0)
 
@@ -44,23 +49,16 @@ class Organization:
         return Current(tuple(self.invited.values()), tuple(self.joined.values()), NOW)
 
     def invitations(self):
-        self.calls.append("invitations")
-        return list(self.invited.values())
+        return self._list("invitations", self.invited.values())
 
     def members(self):
-        self.calls.append("members")
-        if not self.may_list_members:
-            raise ApiError("Could not list the members", "FORBIDDEN", "GET", status=403)
-        return list(self.joined.values())
+        return self._list("members", self.joined.values(), self.may_list_members)
 
     def members_if_allowed(self):
         return self.members() if self.may_list_members else None
 
     def roles(self):
-        self.calls.append("roles")
-        if not self.may_list_roles:
-            raise ApiError("Could not list the roles", "FORBIDDEN", "GET", status=403)
-        return list(ROLES)
+        return self._list("roles", ROLES, self.may_list_roles)
 
     def invitation(self, invitation_id):
         self.calls.append("invitation")
@@ -93,6 +91,13 @@ class Organization:
     def remove_member(self, member):
         self.calls.append(f"remove {member.email}")
         return Deletion.DELETED if self.joined.pop(member.user_id, None) else Deletion.ALREADY_GONE
+
+    def _list(self, name, records, allowed=True):
+        self.calls.append(name)
+        if not allowed:
+            raise ApiError(f"Could not list the {name}", "FORBIDDEN", "GET", status=403)
+        self.unreadable[name] = int(name == self.spoilt)
+        return list(records)
 
     def _assigned(self, desired):
         by_role = (each for each in ROLES if each.name.lower() == desired.role)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -185,6 +186,14 @@ def test_unknown_roles_of_several_people_are_in_one_message():
         OptionError, match=r"alice@example\.com: roles: .*'Devloper'.*bob@example\.com: roles: .*'Admn'"
     ):
         ensure_present(Organization([]), roster, Policy(), check_mode=True)
+
+
+@pytest.mark.parametrize(("collection", "stops"), [("invitations", True), ("members", True), ("roles", False)])
+def test_unreadable_record_of_a_person_stops_purge_but_that_of_a_role_does_not(collection, stops):
+    organization = Organization([invited(email=BOB)], [FOUNDER])
+    organization.spoilt = collection
+    with pytest.raises(OptionError, match="1 records") if stops else nullcontext():
+        roster_of(organization, emails=[ALICE], roles=["Billing"], purge=True)
 
 
 def test_ids_of_roles_get_the_names_that_others_show():
