@@ -148,7 +148,8 @@ class CloudApi:
         if not isinstance(records, list) or (records and not readable):
             raise _unreadable(purpose, "GET", path)
         self.unreadable[collection] = len(records) - len(readable)
-        return readable
+        # A repeated record is no second account.
+        return list(dict.fromkeys(readable))
 
     def _path(self, *parts: str) -> str:
         """A path below the organization, which is looked up if it was not given."""
@@ -216,11 +217,11 @@ def _invitation(record: object) -> Invitation | None:
 
 
 def _member(record: object) -> Member | None:
-    """Read a member; None if it has no email, or no user ID that can be a segment of a path."""
+    """Read a member; None if it has no email, or no user ID that can be a segment of a path as it is."""
     if not isinstance(record, dict) or not _email(record.get("email")):
         return None
     user_id = _text(record.get("userId"))
-    if user_id in (None, "", ".", ".."):
+    if user_id != record.get("userId") or (user_id or "").strip() in ("", ".", ".."):
         return None
     return Member(
         email=_email(record["email"]),
@@ -249,7 +250,7 @@ def _api_key(record: object) -> ApiKey | None:
     listed = entries if isinstance(entries, list) else [] if entries is None else [None]
     sources = [entry if isinstance(entry, dict) else {} for entry in listed]
     return ApiKey(
-        id=record["id"].lower(),
+        id=visible(record["id"].lower()),
         name=_text(record.get("name")),
         state=_text(record.get("state")),
         role=", ".join(filter(None, map(_text, legacy))) if isinstance(legacy, list) else None,

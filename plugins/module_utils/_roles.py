@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _UNLIKE_A_NAME = re.compile(r"[\\,]|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 
 NAMED_IN_MESSAGE = 20
+LONGEST_COMPARED = 1000
 
 
 class Match(enum.Enum):
@@ -133,7 +134,8 @@ def alike(holders: Iterable[RoleHolder]) -> frozenset[str]:
     """The IDs of roles whose names are printed like that of another one."""
     ids = defaultdict(set)
     for role in {role for holder in holders for role in holder.assigned_roles or ()}:
-        ids[" ".join(normalize("NFC", role.name or "").split())].add(role.id)
+        # Of a long name, the beginning: normalizing can take quadratic time.
+        ids[" ".join(normalize("NFKC", (role.name or "")[:LONGEST_COMPARED]).split())].add(role.id)
     return frozenset().union(*(same for same in ids.values() if len(same) > 1))
 
 
@@ -158,7 +160,7 @@ def role_set(holder: Holder | None) -> set[str]:
 
 def is_system_role(role: Role, legacy_role: str | None) -> bool:
     """Whether it is the system role that the legacy role names. A missing type does not hide it."""
-    return role.type != "custom" and (role.name or "").lower() == legacy_role
+    return (role.type or "").lower() != "custom" and role.name == (legacy_role or "").capitalize()
 
 
 def is_admin(holder: Holder | None) -> bool:

@@ -252,6 +252,8 @@ def test_texts_are_printable_wherever_they_end_up(cloud, api, text, shown):
     assert member.email == f"{shown.lower()}@example.com"
     assert (member.role, member.name, member.joined_at) == (shown, shown, shown)
     assert member.assigned_roles == (Role(uid(1), shown, shown),)
+    api.expect("GET", "/keys", result([{"id": text, "name": text}]))
+    assert [(key.id, key.name) for key in cloud.api_keys()] == [(visible(text.lower()), shown)]
 
 
 @given(st.text())
@@ -282,7 +284,7 @@ ODD_MEMBERS = [
     without(member_record(), "email"),
     without(member_record(), "userId"),
     # They would be other paths.
-    *(member_record(user_id=user_id) for user_id in ("", ".", "..", 5)),
+    *(member_record(user_id=user_id) for user_id in ("", " ", ".", "..", "a\u200b", "a\nb", 5)),
 ]
 ODD_ROLES = [None, [], {}, {"id": uid(1)}, {"name": "x"}, {"id": "", "name": "x"}]
 LISTS = [
@@ -300,6 +302,13 @@ def test_odd_record_among_good_ones_is_counted(cloud, api, path, good, odd):
     api.expect("GET", f"/{path}", result([odd, good, odd]))
     assert len(getattr(cloud, path)()) == 1
     assert cloud.unreadable[path] == 2
+
+
+@pytest.mark.parametrize(("path", "good"), [(path, good) for path, good, _odds in LISTS])
+def test_repeated_record_counts_once(cloud, api, path, good):
+    api.expect("GET", f"/{path}", result([good, good]))
+    assert len(getattr(cloud, path)()) == 1
+    assert not cloud.unreadable[path]
 
 
 @pytest.mark.parametrize(("path", "good", "odd"), ODD_RECORDS)

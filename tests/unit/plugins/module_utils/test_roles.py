@@ -73,6 +73,8 @@ def test_roles_match(wanted, holder, verdict):
         (joined(ADMIN, BILLING), True),
         (joined(BILLING, role="admin"), False),
         (joined(CUSTOM_ADMIN, role="admin"), False),
+        (joined(Role(uid(1), "Admin", "CUSTOM")), False),
+        (joined(Role(uid(1), "ADMIN")), False),
         (joined(UNTYPED_ADMIN), True),
         (joined(Role(uid(1), "Admin", "built-in")), True),
         (joined(role="admin"), True),
@@ -84,6 +86,8 @@ def test_roles_match(wanted, holder, verdict):
         "assigned",
         "frozen legacy role",
         "custom role of that name",
+        "custom role in capitals",
+        "name in capitals",
         "no type",
         "unknown type",
         "legacy role",
@@ -215,8 +219,13 @@ def test_label_has_the_id_unless_the_name_finds_the_role(name, text):
     assert label(Role(uid(0xD), name, "custom")) == text.replace("ID", uid(0xD))
 
 
+def test_long_names_are_compared_in_linear_time():
+    roles = [Role(uid(number), "a" + "\u0300\u0316" * 50_000 + str(number)) for number in (1, 2)]
+    assert alike([joined(*roles)]) == {role.id for role in roles}
+
+
 def test_roles_that_are_printed_alike_are_told_apart():
-    accents = [Role(uid(1), "e\u0301"), Role(uid(2), "\xe9")]
+    accents = [Role(uid(1), "e\u0301"), Role(uid(2), "\xe9"), Role(uid(3), "Ops."), Role(uid(4), "Ops\u2024")]
     holders = [joined(ADMIN, BILLING), invited(CUSTOM_ADMIN, TRAILING), joined(*accents)]
     same = alike(holders)
     assert same == {ADMIN.id, CUSTOM_ADMIN.id, TRAILING.id, *(role.id for role in accents)}
