@@ -32,11 +32,15 @@ _WORD = r'[^\s"<>@,;]+'
 _MAILBOX = re.compile(rf'(?:"[^"@\n]*"|{_WORD}(?:[ \t]+{_WORD}){{0,9}})[ \t]*<([^\s<>]+)>(?=[\s,;]|\Z)|([^\s,;]+)')
 # Letters, marks and symbols that nobody sees. Python calls them printable.
 _INVISIBLE = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U00016fe4\U0001d159\U000e0100-\U000e01ef]"
 )
 # No separators, quotes around it, placeholders or patterns; a domain of several names.
 _NEVER = r'\s"(),:;<>\[\]\\*?%{}$@'
-_QUOTES = "'`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2039\u203a\u00ab\u00bb"
+_QUOTES = (
+    "'`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2032\u2033\u2039\u203a\u00ab\u00bb"
+    "\u300c\u300d\u300e\u300f"
+)
 _ADDRESS = re.compile(rf"(?![{_QUOTES}])[^{_NEVER}]+@[^{_NEVER}.]+(?:\.[^{_NEVER}.]+)+(?<![{_QUOTES}])")
 
 # RFC 5321, 4.5.3.1: a path (256) less its angle brackets.
@@ -124,8 +128,8 @@ def email(value: str, option: str = "email") -> str:
     mailbox = _MAILBOX.fullmatch(value.strip())
     written = (mailbox[1] or mailbox[2]) if mailbox else ""
     address = normalize_email(written)
-    # Normalising drops some invisible characters.
-    if not (is_visible(written) and is_address(address)):
+    # Normalising drops some invisible characters, and encodes a quote at the end.
+    if not (is_visible(written) and written == written.strip(_QUOTES) and is_address(address)):
         raise OptionError(f"{option}: {_shown(value)} is not a single valid email address such as alice@example.com.")
     return address
 
@@ -301,7 +305,8 @@ def api_url(value: str) -> str:
     What is refused is not repeated: it may contain a password.
     """
     try:
-        parts = urlsplit(value)
+        # It normalizes what is not ASCII, which can take quadratic time.
+        parts = urlsplit(value if value.isascii() else "")
         host, port = parts.hostname, parts.port
     except ValueError:
         raise OptionError("api_url: it is not a URL.") from None
