@@ -241,10 +241,13 @@ def _seconds_until(value: str, now: datetime) -> float:
         return (date - now).total_seconds() if date else 0
 
 
-# Fields by which APIs report that a list goes on: if true, if above the number of records, and if above 1.
+# Fields by which APIs report that a list goes on: if true, if false, if above the number of records, and if above 1.
 _NEXT = r"(has_?)?(more|next)(_?(page|results?|items|records|cursor|token|offset|marker|links?|ur[il]))*|cursor"
 _MORE = re.compile(rf"{_NEXT}|continu(e|ation)(_?token)?|(is_?)?(truncated|partial)|incomplete_?results", re.IGNORECASE)
-_COUNT = re.compile(r"total_?(count|items|results|records|elements|size)?|(item|result|record)?_?count", re.IGNORECASE)
+_END = re.compile(r"(is_?)?(last(_?page)?|complete|done)", re.IGNORECASE)
+_COUNT = re.compile(
+    r"total_?(count|items|results|records|rows|elements|size)?|(item|result|record)?_?count", re.IGNORECASE
+)
 _PAGES = re.compile(r".*pages|page_?count|last_?page", re.IGNORECASE)
 
 
@@ -257,12 +260,17 @@ def sign_of_more_pages(records: Sequence[object], envelope: Mapping[str, Any], l
         return "the header Link"
     todo = [{name: value for name, value in envelope.items() if value is not records}]
     while todo:
-        for name, value in todo.pop().items():
+        for full_name, value in todo.pop().items():
             if isinstance(value, dict):
                 todo.append(value)
+            # As in @odata.nextLink.
+            name = full_name.rpartition(".")[2]
+            related = [each.get("rel") for each in value if isinstance(each, dict)] if isinstance(value, list) else []
             most = len(records) if _COUNT.fullmatch(name) else 1 if _PAGES.fullmatch(name) else math.inf
-            if (value and _MORE.fullmatch(name)) or (isinstance(value, (int, float)) and value > most):
-                return printable(name)
+            number = float(value) if isinstance(value, (int, float)) or re.fullmatch("[0-9]{1,9}", str(value)) else 0
+            more = (value and _MORE.fullmatch(name)) or (value is False and _END.fullmatch(name)) or "next" in related
+            if more or number > most:
+                return printable(full_name)
     return None
 
 

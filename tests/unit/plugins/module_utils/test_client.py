@@ -117,6 +117,10 @@ PARTIAL = [
     {"pages": 3},
     {"pageCount": 2},
     {"lastPage": 2},
+    {"total": "3"},
+    {"isLast": False},
+    {"@odata.nextLink": "/v1/things?page=2"},
+    {"links": [{"rel": "next", "href": "/v1/things?page=2"}]},
     {"pagination": {"total_pages": 2}},
     {"pagination": {"page": 1, "hasNextPage": True}},
     {"pageInfo": {"endCursor": "abc", "hasNextPage": True}},
@@ -127,6 +131,7 @@ WHOLE = [
     {"pagination": {"page": 1, "totalPages": 1, "pageSize": 100, "next": ""}},
     {"pageInfo": {"endCursor": "abc", "hasNextPage": False}, "isTruncated": False, "pages": 1},
     {"moreInfo": "https://example.com", "nextMaintenance": "2027", "truncatedNames": True, "lists": ["next"]},
+    {"isLast": True, "complete": True, "total": "2", "links": [{"rel": "self"}, None]},
     {"nested": "next", "things": [{"next": 1}], "rateLimit": {"remaining": 9}, "totalTime": 500},
 ]
 
