@@ -113,7 +113,7 @@ def _mistakes(values: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator
         yield f"{excluded} is empty, so it would protect nobody. Name people, or remove the variable."
     path = given.get(f"{_PREFIX}report_path", REPORT_FORMATS[0])
     if not str(path).endswith(REPORT_FORMATS):
-        yield f"Let the name of the file in {_PREFIX}report_path end with .html, .csv, .md or .json."
+        yield f"{_PREFIX}report_path must end in .html, .csv, .md or .json."
     if entries := given.get(f"{_PREFIX}memberships"):
         yield from _still_listed(given.get(f"{_PREFIX}emails", []), entries)
 

@@ -139,7 +139,7 @@ def test_text_that_ansible_cut_off_is_rejected(play, simulator, name, variable, 
             marks=extra,
         ),
         ("report", {"clickhouse_cloud_memberships": "{{ taem }}"}, "'taem' is undefined"),
-        ("report", {"clickhouse_cloud_report_path": "report.pdf"}, "end with .html, .csv, .md or .json."),
+        ("report", {"clickhouse_cloud_report_path": "report.pdf"}, "must end in .html, .csv, .md or .json."),
         ("export", {"clickhouse_cloud_export_path": ""}, "Set clickhouse_cloud_export_path to the file to write"),
     ],
 )

@@ -87,7 +87,7 @@ LIST = {"memberships": [{"email": "alice@example.com"}]}
         ),
         ("offboard", {**EMAILS, "fail_if_not_found": 7}, "clickhouse_cloud_fail_if_not_found: 7 is not true or false."),
         ("roster", {"memberships": {"email": "a"}}, "clickhouse_cloud_memberships: {'email': 'a'} is not a list."),
-        ("report", {"report_path": "report.pdf"}, "Let the name of the file in clickhouse_cloud_report_path end with"),
+        ("report", {"report_path": "report.pdf"}, "clickhouse_cloud_report_path must end in"),
         ("invite", {**EMAILS, "resend": "yes", "api_retry_timeout": "0.5", "roles": "Admin, Billing"}, None),
         ("invite", {**EMAILS, "resend": "", "api_retry_timeout": "", "role": "", "renew_before": None}, None),
         ("roster", {**LIST, "purge": "", "purge_limit": 0, "roles": "", "purge_exclude": "eve@example.com"}, None),
