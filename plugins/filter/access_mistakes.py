@@ -109,7 +109,7 @@ def _mistakes(values: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator
         elif name in given:
             yield from _wrong_type(name, given[name], option)
     excluded = f"{_PREFIX}purge_exclude"
-    if excluded in values and excluded not in given:
+    if excluded in values and not given.get(excluded):
         yield f"{excluded} is empty, so it would protect nobody. Name people, or remove the variable."
     path = given.get(f"{_PREFIX}report_path", REPORT_FORMATS[0])
     if not str(path).endswith(REPORT_FORMATS):
@@ -123,7 +123,9 @@ def _wrong_type(name: str, value: object, option: Mapping[str, Any]) -> Iterator
     kind = option["type"]
     if kind == "raw":
         kind = "bool" if isinstance(option["default"], bool) else "float"
-    if ArgumentSpecValidator({name: {"type": kind}}).validate({name: value}).error_messages:
+    # Text could be a list of texts, but not of entries.
+    is_text = isinstance(value, str) and option.get("elements") == "raw"
+    if is_text or ArgumentSpecValidator({name: {"type": kind}}).validate({name: value}).error_messages:
         yield f"{name}: {value!r:.100} is not {_KINDS[kind]}."
 
 

@@ -64,7 +64,7 @@ def test_blank_variable_says_what_to_set(entry_point, name, words, blank):
     assert mistakes(entry_point) == [mistake]
 
 
-@pytest.mark.parametrize("blank", [None, "", [], [""]], ids=repr)
+@pytest.mark.parametrize("blank", [None, "", [], [""], False, 0], ids=repr)
 @pytest.mark.parametrize("entry_point", ["roster", "report"])
 def test_blank_list_of_excluded_people_is_refused(entry_point, blank):
     (mistake,) = mistakes(entry_point, memberships=[{"email": "alice@example.com"}], purge_exclude=blank)
@@ -87,6 +87,7 @@ LIST = {"memberships": [{"email": "alice@example.com"}]}
         ),
         ("offboard", {**EMAILS, "fail_if_not_found": 7}, "clickhouse_cloud_fail_if_not_found: 7 is not true or false."),
         ("roster", {"memberships": {"email": "a"}}, "clickhouse_cloud_memberships: {'email': 'a'} is not a list."),
+        ("offboard", {**EMAILS, "memberships": "[{}]"}, "clickhouse_cloud_memberships: '[{}]' is not a list."),
         ("report", {"report_path": "report.pdf"}, "clickhouse_cloud_report_path must end in"),
         ("invite", {**EMAILS, "resend": "yes", "api_retry_timeout": "0.5", "roles": "Admin, Billing"}, None),
         ("invite", {**EMAILS, "resend": "", "api_retry_timeout": "", "role": "", "renew_before": None}, None),
