@@ -273,7 +273,8 @@ def _comments(entries: Iterable[object]) -> dict[str, str | None]:
     for entry in entries:
         if isinstance(entry, dict):
             for email in addresses([entry.get("email")]):
-                comments[email] = str(entry["comment"]) if entry.get("comment") else None
+                # One line that is harmless on a terminal, as the texts of the API are.
+                comments[email] = _records.visible(" ".join(str(entry.get("comment") or "").split())) or None
     return comments
 
 

@@ -199,9 +199,9 @@ def test_person_whom_no_list_can_hold_differs_but_an_excluded_one_does_not():
 
 
 def test_comments_of_the_list_are_shown():
-    entries = [{"email": "Alice@example.com", "comment": "founder"}, {"email": BOB}, {"email": 7}, "nonsense"]
+    entries = [{"email": "Alice@example.com", "comment": "our\n\x1bfounder"}, {"email": BOB}, {"email": 7}, "nonsense"]
     report = access_report([MEMBER, INVITED], [], now=NOW, entries=entries)
-    assert [person["comment"] for person in report["people"]] == ["founder", None]
+    assert [person["comment"] for person in report["people"]] == [r"our \x1bfounder", None]
     assert report["list"] == "the access list of 2 people"
 
 
