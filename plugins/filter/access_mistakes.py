@@ -44,6 +44,10 @@ options:
     type: list
     elements: str
     default: []
+  cut_off:
+    description: What Ansible has cut off extra variables of the command line.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -71,6 +75,12 @@ _value:
 _PREFIX = "clickhouse_cloud_"
 # The next job of a workflow in AWX finds what a job has published among its variables.
 _PUBLISHED = (f"{_PREFIX}report", f"{_PREFIX}result")
+# At the command line, Ansible takes whatever follows the first blank of -e NAME=TEXT for something else than the text.
+_CUT_OFF = (
+    "Ansible did not read '{}' as an extra variable. Put an @ before the name of a file, as in -e @team.yml, and"
+    " quotation marks around text with blanks, as in"
+    """ -e 'clickhouse_cloud_emails="alice@example.com bob@example.com"'."""
+)
 _REQUIRED = {
     f"{_PREFIX}emails": "at least one email address",
     f"{_PREFIX}export_path": "the file to write, such as team.yml",
@@ -84,9 +94,15 @@ REPORT_FORMATS = (".html", ".csv", ".md", ".json")
 
 
 def access_mistakes(
-    variables: Mapping[str, Any], specs: Mapping[str, Any], entry_point: str, names: Iterable[str] = ()
+    variables: Mapping[str, Any],
+    specs: Mapping[str, Any],
+    entry_point: str,
+    names: Iterable[str] = (),
+    cut_off: str = "",
 ) -> list[str]:
     """Find mistakes. The documentation above says what it takes and returns."""
+    if cut_off:
+        return [_CUT_OFF.format(cut_off)]
     known = {name for spec in specs.values() for name in spec["options"]}.union(_PUBLISHED)
     unknown = [_unknown(name, known) for name in sorted(names) if name not in known]
     values = {name: _plain(value) for name, value in variables.items()}

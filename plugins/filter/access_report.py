@@ -66,11 +66,12 @@ options:
   revision:
     description: The revision of the access list, for the report to name.
     type: str
-  notes:
-    description: Sentences on what the report does not show.
-    type: list
-    elements: str
-    default: []
+  plan_error:
+    description: Why the access list cannot be applied, if it cannot, so that people were not compared with it.
+    type: str
+  keys_error:
+    description: Why API keys could not be listed, if they could not.
+    type: str
   now:
     description: The time at which the report is made, as ISO 8601 text. The current time by default.
     type: str
@@ -221,7 +222,8 @@ def access_report(
     unused_for: str = "90d",
     organization_id: str | None = None,
     revision: str | None = None,
-    notes: Sequence[str] = (),
+    plan_error: str | None = None,
+    keys_error: str | None = None,
 ) -> dict[str, Any]:
     """Report who has access. The documentation above says what it takes and returns."""
     moment = datetime.now(timezone.utc) if now is None else _records.parse_timestamp(now)
@@ -253,13 +255,19 @@ def access_report(
     }
     listed = None if changes is None else len(comments)
     sentence = _sentence(summary, keys, listed)
+    notes = []
+    if plan_error:
+        reason = plan_error.replace("Nothing was changed: ", "")
+        notes.append(f"Not compared with the access list, which cannot be applied: {reason}")
+    if keys_error:
+        notes.append(f"API keys are not shown, since this key may not list them: {keys_error}")
     return {
         "made_at": f"{moment:%Y-%m-%dT%H:%M:%SZ}",
         "organization_id": organization_id,
         "list": _list_in_words(listed, revision),
         "listed": listed,
         "sentence": sentence,
-        "notes": [*notes],
+        "notes": notes,
         "msg": " ".join([sentence, *notes]),
         "summary": summary if keys is None else {**summary, "api_keys": len(keys)},
         "people": people,

@@ -161,7 +161,18 @@ def test_page_loads_nothing_and_runs_nothing():
     key = dict.fromkeys(("name", "state", "key_suffix", "created_at", "used_at", "expire_at"), hostile)
     keys = [{**key, "assigned_roles": [role], "role_names": [hostile], "expired": False, "ip_access_list": []}]
     changes = [{"email": hostile, "action": "replaced", "invitation": {"role": hostile}}]
-    page = Page(render("report.html.j2", [person_], changes, hostile, api_keys=keys, notes=[hostile], revision=hostile))
+    page = Page(
+        render(
+            "report.html.j2",
+            [person_],
+            changes,
+            hostile,
+            api_keys=keys,
+            plan_error=hostile,
+            keys_error=hostile,
+            revision=hostile,
+        )
+    )
     assert [link for link in page.loads if not link.startswith("#")] == []
     assert not {"script", "link", "img"}.intersection(page.tags)
     # The counts at the top are the only bold text.
@@ -175,7 +186,7 @@ def test_page_title_can_be_chosen():
 
 @pytest.mark.parametrize("template", ["report.html.j2", "report.md.j2", "report.txt.j2"])
 def test_report_says_what_it_does_not_show(template):
-    assert "Not compared with the access list" in render(template, notes=["Not compared with the access list <x>."])
+    assert "Not compared with the access list" in render(template, plan_error="No administrator.", keys_error="403.")
 
 
 # --- the other formats ------------------------------------------------------------------------------------------------
