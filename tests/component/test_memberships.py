@@ -12,6 +12,7 @@ from component.harness import (
     CAT,
     CREATE,
     DAN,
+    DAY,
     DELETE,
     EVE,
     MEMBERS,
@@ -198,6 +199,22 @@ def test_excluded_people_are_not_purged(run, simulator):
     result = run.memberships(ADMIN_EVE, purge=True, purge_exclude=["BOB@example.com", CAT])
     assert result["changes"] == []
     assert list(members_now(simulator)) == [EVE, BOB]
+
+
+@pytest.mark.parametrize(
+    ("date", "host"), [(30, 0), (-30, 0), (0, 30), (0, -30)], ids=["Date fast", "Date slow", "host fast", "host slow"]
+)
+def test_wrong_clock_sends_no_email_twice_and_takes_no_access(run, simulator, clock, date, host):
+    simulator.add_member(EVE, role="admin")
+    simulator.invite(BOB, role="developer")
+    simulator.invite(CAT, role="developer")
+    simulator.configure(date_offset=date * DAY)
+    clock.slept.append(host * DAY)
+    for _run in range(3):
+        run.memberships(ADMIN_EVE, ANN, BOB)
+    assert [email["email"] for email in simulator.emails] == [ANN]
+    result = run.memberships(ADMIN_EVE, ANN, BOB, purge=True, purge_limit="0")
+    assert f"purge would take access from 1 of 4 people, and purge_limit (0) allows 0: {CAT}." in result["msg"]
 
 
 def test_rejected_person_does_not_stop_the_others(run, simulator):
