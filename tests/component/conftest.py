@@ -7,7 +7,8 @@ import os
 
 import pytest
 from ansible_collections.clickhouse.cloud.plugins.module_utils import _module
-from component.harness import EVE, Runner, SkippingClock
+from clock import Clock
+from component.harness import EVE, Runner
 from simulator import Simulator, cloud
 
 
@@ -33,7 +34,7 @@ def no_variables(monkeypatch):
 @pytest.fixture
 def clock(monkeypatch):
     """Waiting takes no time."""
-    clock = SkippingClock()
+    clock = Clock()
     monkeypatch.setattr(_module, "time", clock)
     return clock
 
@@ -43,7 +44,7 @@ def lagging(monkeypatch, simulator, clock):
     """Has reads lag behind writes by seconds that sleeping skips."""
 
     def lag(seconds):
-        clock.slept.clear()
+        clock.passed = 0.0
         monkeypatch.setattr(cloud, "time", clock)
         simulator.configure(read_lag=seconds)
 

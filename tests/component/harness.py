@@ -30,23 +30,6 @@ UPDATE, REMOVE = "update_member", "remove_member"
 ERROR_FIELDS = {"status", "reason", "request_id", "method", "path"}
 
 
-class SkippingClock:
-    """Stands in for the module ``time``: sleeping takes no time, but counts as time passed."""
-
-    def __init__(self):
-        self.slept = []
-
-    def sleep(self, seconds):
-        assert seconds >= 0
-        self.slept.append(seconds)
-
-    def monotonic(self):
-        return time.monotonic() + sum(self.slept)
-
-    def time(self):
-        return time.time() + sum(self.slept)
-
-
 class Runner:
     """Runs modules against a simulator, with its credentials unless others are given."""
 

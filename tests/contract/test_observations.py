@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.clickhouse.cloud.plugins.module_utils._records import Role
-from component.harness import SkippingClock
+from clock import Clock
 from simulator.settings import Settings
 
 from contract.__main__ import connection, observe_simulator
@@ -57,12 +57,12 @@ def test_lifetime_is_not_observed_without_timestamps(timestamps, default):
 
 
 def test_stale_reads_are_observed_as_read_lag(default):
-    report = compare(observe_simulator({"stale_reads": 1}, SkippingClock()), default)
+    report = compare(observe_simulator({"stale_reads": 1}, Clock()), default)
     assert report["settings"]["read_lag"] == pytest.approx(1, abs=0.5)
 
 
 def test_write_that_no_list_shows_has_no_read_lag(default):
-    report = compare(observe_simulator({"stale_reads": 1000}, SkippingClock()), default)
+    report = compare(observe_simulator({"stale_reads": 1000}, Clock()), default)
     assert "read_lag" not in report["settings"]
 
 
@@ -82,7 +82,7 @@ def test_responses_of_the_simulator(default):
 
 @pytest.fixture
 def organization(simulator):
-    return Organization(Transport("you@example.com", SkippingClock()), *connection(simulator.environment))
+    return Organization(Transport("you@example.com", Clock()), *connection(simulator.environment))
 
 
 def test_era_is_unknown_without_an_administrator(organization):

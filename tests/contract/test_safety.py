@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from component.harness import SkippingClock
+from clock import Clock
 from requests.adapters import HTTPAdapter
 from simulator.__main__ import read_settings
 from simulator.settings import Settings
@@ -32,7 +32,7 @@ def live(simulator, tmp_path, capsys):
     def run(email=EMAIL, **environment):
         report = tmp_path / "contract.json"
         variables = simulator.environment | environment
-        sentence = main(["--email", email, "--report", str(report)], variables, SkippingClock())
+        sentence = main(["--email", email, "--report", str(report)], variables, Clock())
         text = report.read_text() if report.exists() else ""
         return sentence, capsys.readouterr().out, text
 
@@ -155,7 +155,7 @@ def test_seventh_email_is_not_sent(simulator):
 
 def test_requests_stay_below_the_rate_limit(simulator, monkeypatch):
     simulator.configure(stale_reads=12)
-    organization = Organization(Transport(EMAIL, SkippingClock()), *connection(simulator.environment))
+    organization = Organization(Transport(EMAIL, Clock()), *connection(simulator.environment))
     send, times = HTTPAdapter.send, []
 
     def timed(*args, **kwargs):

@@ -21,7 +21,8 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.clickhouse.cloud.plugins.module_utils import _module
-from component.harness import Runner, SkippingClock
+from clock import Clock
+from component.harness import Runner
 from e2e import runs
 
 # Slow, and about the pages more than about ansible-core.
@@ -126,7 +127,7 @@ def task(simulator, monkeypatch):
     """Run a module without starting Ansible, and without waiting."""
     for name in simulator.environment:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(_module, "time", SkippingClock())
+    monkeypatch.setattr(_module, "time", Clock())
     return Runner(simulator)
 
 

@@ -18,10 +18,11 @@ from ansible.module_utils.common import warnings
 from ansible.module_utils.common.parameters import PASS_VARS
 from ansible_collections.clickhouse.cloud.plugins.module_utils import _client, _module
 from ansible_collections.clickhouse.cloud.plugins.module_utils._api import CloudApi
-from ansible_collections.clickhouse.cloud.plugins.module_utils._client import Client, Settings
+from ansible_collections.clickhouse.cloud.plugins.module_utils._client import Client
+from clock import Clock
 
-from .records import KEY, ORGANIZATION, SECRET
-from .scripted import Api, Clock
+from .records import KEY, NOW, ORGANIZATION, SECRET, SETTINGS
+from .scripted import Api
 
 try:
     from ansible.module_utils.testing import patch_module_args
@@ -32,17 +33,6 @@ except ImportError:  # ansible-core < 2.19
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": args}).encode())
             yield
-
-
-SETTINGS = Settings(
-    api_key=KEY,
-    api_secret=SECRET,
-    api_url="https://api.example.com",
-    timeout=30,
-    retry_timeout=120,
-    verify=True,
-    key_advice="check the key, from the option api_key",
-)
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +55,7 @@ def environment(monkeypatch):
 @pytest.fixture
 def clock(monkeypatch):
     """A clock that waits for nobody, and jitter that takes the longest."""
-    clock = Clock()
+    clock = Clock(NOW.timestamp())
     monkeypatch.setattr(_module, "time", clock)
     monkeypatch.setattr(_client, "random", SimpleNamespace(uniform=lambda _shortest, longest: longest))
     return clock

@@ -8,19 +8,19 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
-from types import SimpleNamespace
 
 from ansible_collections.clickhouse.cloud.plugins.module_utils._changes import (
     Current,
     Policy,
 )
+from ansible_collections.clickhouse.cloud.plugins.module_utils._client import Client
 from ansible_collections.clickhouse.cloud.plugins.module_utils._errors import ApiError
 from ansible_collections.clickhouse.cloud.plugins.module_utils._records import Deletion, Desired, Invitation, Member
+from clock import Clock
 from hypothesis import strategies as st
 
 from .people import USERS
-from .records import DAY, NOW, ROLES, timestamp, uid
-from .scripted import Clock
+from .records import DAY, NOW, ROLES, SETTINGS, timestamp, uid
 
 PEOPLE = tuple(USERS)
 
@@ -41,8 +41,12 @@ class Organization:
         self.calls = []
         self.unreadable = Counter()
         self.spoilt = None
-        settings, clock = SimpleNamespace(retry_timeout=120), Clock()
-        self.client = SimpleNamespace(now=lambda: NOW, clock=clock, sleep=clock.sleep, settings=settings, retries=0)
+        self.client = Client(SETTINGS, Clock(NOW.timestamp()))
+
+    def misdate(self, host=timedelta(0), api=timedelta(0)):
+        """Have the clocks of the host and of the API be wrong by so much."""
+        self.client.clock.passed = host.total_seconds()
+        self.client.clock_offset = api - host
 
     @property
     def current(self):
@@ -153,6 +157,7 @@ FAULTS = {
     "garbled after": (True, {"status": 200, "ambiguous": True}),
     "rejected": (False, {"status": 400}),
     "conflict": (False, {"status": 409}),
+    "unprocessable": (False, {"status": 422}),
     "denied": (False, {"status": 403}),
     "unauthorized": (False, {"status": 401}),
     "throttled": (False, {"status": 429, "transient": True}),
@@ -161,12 +166,16 @@ FAULTS = {
 
 
 class Faulty(Organization):
-    """An organization whose lists lag by so many seconds, and whose calls have these faults by their number."""
+    """An organization whose lists lag by so many seconds.
 
-    def __init__(self, invitations=(), members=(), *, lag=0.0, faults=None):
+    ``faults`` are those of calls, by their number; ``said`` are those that every write for a person meets, by email.
+    """
+
+    def __init__(self, invitations=(), members=(), *, lag=0.0, faults=None, said=None):
         super().__init__(invitations, members)
         self.lag = lag
         self.faults = faults or {}
+        self.said = said or {}
         self.number = 0
         self.history = [(-1e9, dict(self.invited), dict(self.joined))]
 
@@ -177,29 +186,30 @@ class Faulty(Organization):
         return self._call("GET", lambda: list(self._shown(2).values()))
 
     def create_invitation(self, desired):
-        return self._call("POST", lambda: super(Faulty, self).create_invitation(desired))
+        return self._call("POST", lambda: super(Faulty, self).create_invitation(desired), desired.email)
 
     def delete_invitation(self, invitation):
-        return self._call("DELETE", lambda: super(Faulty, self).delete_invitation(invitation))
+        return self._call("DELETE", lambda: super(Faulty, self).delete_invitation(invitation), invitation.email)
 
     def update_member(self, member, desired):
-        return self._call("PATCH", lambda: super(Faulty, self).update_member(member, desired))
+        return self._call("PATCH", lambda: super(Faulty, self).update_member(member, desired), member.email)
 
     def remove_member(self, member):
-        return self._call("DELETE", lambda: super(Faulty, self).remove_member(member))
+        return self._call("DELETE", lambda: super(Faulty, self).remove_member(member), member.email)
 
-    def _call(self, method, call):
+    def _call(self, method, call, email=None):
         self.number += 1
         assert self.number < 1000, "it does not end"
-        self.client.clock.now += 0.01
-        takes_effect, error = FAULTS.get(self.faults.get(self.number), (True, None))
+        self.client.clock.passed += 0.01
+        fault = self.said.get(email) or self.faults.get(self.number)
+        takes_effect, error = FAULTS.get(fault, (True, None))
         result = call() if takes_effect else None
-        self.history.append((self.client.clock.now, dict(self.invited), dict(self.joined)))
+        self.history.append((self.client.clock.passed, dict(self.invited), dict(self.joined)))
         if error:
             raise failure(method, **error)
         return result
 
     def _shown(self, part):
         """What the lists showed some time ago."""
-        until = self.client.clock.now - self.lag
+        until = self.client.clock.passed - self.lag
         return next(state for state in reversed(self.history) if state[0] <= until)[part]

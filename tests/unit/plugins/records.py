@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
+from ansible_collections.clickhouse.cloud.plugins.module_utils._client import Settings
 from ansible_collections.clickhouse.cloud.plugins.module_utils._records import Role
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
@@ -16,6 +17,15 @@ HOUR = timedelta(hours=1)
 ORGANIZATION = "3d6f0a51-64a9-4a7e-8a57-3b7a5b0a3c10"
 BELOW = f"/v1/organizations/{ORGANIZATION}"
 KEY, SECRET = "key-of-the-tests", "secret/of+the=tests"
+SETTINGS = Settings(
+    api_key=KEY,
+    api_secret=SECRET,
+    api_url="https://api.example.com",
+    timeout=30,
+    retry_timeout=120,
+    verify=True,
+    key_advice="check the key, from the option api_key",
+)
 
 ALICE, BOB, CAROL, DAVE = (f"{name}@example.com" for name in ("alice", "bob", "carol", "dave"))
 

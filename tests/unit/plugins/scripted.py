@@ -23,24 +23,6 @@ DATE = {"Date": format_datetime(NOW, usegmt=True)}
 FOUNDER = member_record("founder@example.com", roles=[ADMIN], user_id=uid(0xF0))
 
 
-class Clock:
-    """Stands in for the module ``time``: sleeping is told, and takes no time."""
-
-    def __init__(self):
-        self.now = 1000.0
-        self.slept = []
-
-    def monotonic(self):
-        return self.now
-
-    def time(self):
-        return NOW.timestamp()
-
-    def sleep(self, seconds):
-        self.slept.append(seconds)
-        self.now += seconds
-
-
 @dataclass
 class Answer:
     """An HTTP answer that ``takes`` so many seconds."""
@@ -153,8 +135,8 @@ class Api:
         if not options["timeout"]:
             pytest.fail("there is no timeout")
         self.requests.append((request, options))
-        self.clock.now += self.latency
+        self.clock.passed += self.latency
         if isinstance(answer, BaseException):
             raise answer
-        self.clock.now += answer.takes
+        self.clock.passed += answer.takes
         return answer.to(request)

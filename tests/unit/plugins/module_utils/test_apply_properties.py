@@ -17,7 +17,7 @@ from ansible_collections.clickhouse.cloud.plugins.module_utils._roles import Mat
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ..organization import FAULTS, Faulty, invitations, members, policies, rosters
+from ..organization import FAULTS, Faulty, invitations, members, people, policies, rosters
 from ..records import NOW
 
 faults = st.dictionaries(st.integers(1, 8), st.sampled_from(sorted(FAULTS)), max_size=3)
@@ -69,6 +69,27 @@ def test_outcomes_are_true(roster, found, joined, policy, planned_faults, lag, t
         else:
             assert after[0] == []
             assert after[1] is None or not policy.manage_members
+
+
+# What the API may say about every write for a person.
+REJECTIONS = ["rejected", "denied", "conflict", "unprocessable"]
+said_of = st.dictionaries(people, st.sampled_from([*REJECTIONS, *REJECTIONS, "lost before", "garbled after"]))
+
+
+@given(rosters, invitations, members, policies, said_of, lags, st.booleans())
+def test_everybody_has_an_outcome_whoever_is_rejected(roster, found, joined, policy, said, lag, take):
+    policy = replace(policy, manage_members=True)
+    organization = Faulty(found, joined, lag=lag, said=said)
+    plan = plan_for(organization, roster, policy, take)
+    outcomes = apply(organization, plan)
+    assert [outcome.plan for outcome in outcomes] == list(plan.people)
+    if not set(said.values()) <= set(REJECTIONS):
+        return
+    for outcome in outcomes:
+        rejected = outcome.plan.changes and outcome.plan.email in said
+        kept = outcome.plan.takes_admin and any(each.plan.makes_admin and each.error for each in outcomes)
+        assert (outcome.error is not None) >= bool(rejected)
+        assert outcome.error is None or rejected or kept, outcome.error
 
 
 @given(rosters, invitations, members, policies, faults, lags)

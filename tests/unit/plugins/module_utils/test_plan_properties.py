@@ -22,12 +22,13 @@ from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
     plan_absent,
     plan_present,
 )
-from ansible_collections.clickhouse.cloud.plugins.module_utils._records import Invitation
+from ansible_collections.clickhouse.cloud.plugins.module_utils._records import Invitation, Role
 from ansible_collections.clickhouse.cloud.plugins.module_utils._roles import Match, is_admin, match
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ..organization import Organization, durations, invitations, members, people, policies, rosters
+from ..people import desired, invited, joined
 from ..records import NOW, timestamp, uid
 
 
@@ -196,3 +197,31 @@ def test_diff_has_lines_for_changes_alone(roster, found, joined, policy):
     assert set(shown["before"]) | set(shown["after"]) == changed
     for emails in shown.values():
         assert emails == sorted(set(emails))
+
+
+NAMES = (
+    "Billing",
+    "Billing",
+    "billing",
+    "Billing ",
+    "\u0392illing",
+    "Billing, Admin",
+    "Admin",
+    "",
+    "\u00e9",
+    "e\u0301",
+)
+looking_alike = st.lists(
+    st.sampled_from([Role(uid(0xB0 + number), name, "custom") for number, name in enumerate(NAMES)]),
+    min_size=1,
+    unique=True,
+)
+
+
+@given(looking_alike, looking_alike, st.booleans())
+def test_different_roles_never_make_an_empty_diff(has, wanted, has_joined):
+    holder = joined(*has) if has_joined else invited(*has)
+    now = Current(*([], [holder]) if has_joined else ([holder], None), NOW)
+    plan = plan_present([desired(*wanted)], now, Policy(manage_members=has_joined))
+    diff = plan.diff()
+    assert (diff["before"] == diff["after"]) == (set(has) == set(wanted))

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from contextlib import nullcontext
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from ansible_collections.clickhouse.cloud.plugins.module_utils._changes import (
@@ -340,9 +341,29 @@ def test_check_mode_predicts_the_real_run_and_changes_nothing(make, roster, poli
     assert (checked.invited, checked.joined) == (untouched.invited, untouched.joined)
 
 
-@given(organizations(), rosters, policies)
-def test_person_gets_at_most_one_email_however_often_it_runs(make, roster, policy):
+# The clock of the host or that of the API is wrong.
+wrong_clocks = st.builds(
+    lambda whose, days: {whose: timedelta(days=days)}, st.sampled_from(["host", "api"]), st.integers(-30, 30)
+)
+
+
+@given(organizations(), rosters, policies, wrong_clocks)
+def test_wrong_clock_sends_no_needless_email_and_takes_no_access(make, roster, policy, wrong):
+    policy = replace(policy, resend=False)
+    before, right, misdated = make(), make(), make()
+    misdated.misdate(**wrong)
+    for organization in (right, misdated):
+        attempt(organization, roster, policy, check_mode=False)
+    live = {each.email for each in before.invited.values() if not each.expired(NOW)}
+    assert not live.intersection(misdated.emails).difference(right.emails)
+    had = before.current.people(manage_members=True)
+    assert had - misdated.current.people(True) <= had - right.current.people(True)
+
+
+@given(organizations(), rosters, policies, wrong_clocks)
+def test_person_gets_at_most_one_email_however_often_it_runs(make, roster, policy, wrong):
     organization = make()
+    organization.misdate(**wrong)
     for _time in range(3):
         attempt(organization, roster, replace(policy, resend=False), check_mode=False)
     assert len(organization.emails) == len(set(organization.emails))
