@@ -14,6 +14,7 @@ import pytest
 import yaml
 from ansible.plugins.filter import core as filters
 from ansible_collections.clickhouse.cloud.plugins.filter.access_list import access_list
+from ansible_collections.clickhouse.cloud.plugins.module_utils._module import ROSTER_OPTIONS
 from ansible_collections.clickhouse.cloud.plugins.module_utils._options import normalize_email
 from ansible_collections.clickhouse.cloud.plugins.module_utils._reconcile import ensure_roster, read_policy
 from ansible_collections.clickhouse.cloud.plugins.module_utils._records import Invitation, Member, Role, visible
@@ -61,15 +62,10 @@ def apply(organization, variables, **options):
     """Apply an access list as the entry point roster does, and return what was planned."""
     entries = [{"role": None, "roles": None, **entry} for entry in variables["clickhouse_cloud_memberships"]]
     options = {
+        **{name: option.get("default") for name, option in ROSTER_OPTIONS.items()},
         "memberships": entries,
-        "emails": None,
-        "state": "present",
-        "role": None,
-        "roles": None,
         "purge_limit": "25%",
         "purge_exclude": variables.get("clickhouse_cloud_purge_exclude"),
-        "renew_before": "0s",
-        "resend": False,
         **options,
     }
     policy = read_policy(options, manage_members=True)
