@@ -136,8 +136,11 @@ def _obstacle(person: Mapping[str, Any]) -> str | None:
     """Why a person cannot be written as an entry that changes nothing."""
     if person["state"] == "expired":
         return "expired invitation"
-    if person["state"] == "member" and any(other["kind"] == "invitation" for other in person.get("other_access") or ()):
+    invitations = [other for other in person.get("other_access") or () if other["kind"] == "invitation"]
+    if person["state"] == "member" and invitations:
         return "member with an open invitation, which an entry would revoke"
+    if any(other["assigned_roles"] != person["assigned_roles"] for other in invitations):
+        return "invited twice with different roles, of which an entry would revoke one"
     if person["state"] != "absent" and not person["roles"]:
         return "no roles"
     if person["assigned_roles"]:

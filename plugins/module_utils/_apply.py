@@ -57,18 +57,21 @@ class _Run:
         self._unanswered: dict[str, PersonPlan] = {}
         self._urgent: dict[str, PersonPlan] = {}
         self._systemic: ApiError | None = None
+        self._not_restored: ApiError | None = None
         self._reading: Reading | None = None
         self._pauses = iter(PAUSES)
 
     def begin(self, person: PersonPlan) -> None:
         """Make a person's changes, unless a failure is systemic or nobody would be an administrator.
 
-        Nobody begins while the API may be down, or somebody may be left without an invitation.
+        Nobody begins while the API may be down, or somebody may be left without an invitation. Once somebody was left
+        without one, nobody else gives one up.
         """
         while len(self._unanswered) > UNANSWERED_AT_MOST or self._urgent:
             self._recheck({**self._unanswered, **self._urgent})
-        if self._systemic:
-            self.outcomes[person.email] = not_attempted(person, self._systemic)
+        failure = self._systemic or (self._not_restored if person.gives_up_an_invitation else None)
+        if failure:
+            self.outcomes[person.email] = not_attempted(person, failure)
         elif person.takes_admin and not self._an_admin_remains():
             self.outcomes[person.email] = remains_admin(person)
         else:
@@ -118,6 +121,9 @@ class _Run:
     def _conclude(self, outcome: Outcome) -> None:
         """Keep an outcome. A failure is systemic unless the API itself said it about this one person."""
         self.outcomes[outcome.plan.email] = outcome
+        last = self._attempts[outcome.plan.email][-1]
+        if isinstance(last.change, Invite) and last.change.restores and last.error:
+            self._not_restored = outcome.error
         if outcome.error and outcome.error.method and not outcome.error.rejected:
             self._systemic = outcome.error
 

@@ -145,9 +145,8 @@ class PersonPlan:
 
     @property
     def gives_up_an_invitation(self) -> bool:
-        """Whether a live invitation is revoked for a new one, whose roles the API must not reject."""
-        assigned = self.desired is not None and self.desired.assigned_roles is not None
-        return assigned and self.live is not None and self.invites
+        """Whether a live invitation is revoked for a new one, which the API must not reject."""
+        return self.live is not None and self.invites
 
     @property
     def legacy_role_at_risk(self) -> bool:
@@ -192,8 +191,8 @@ class PersonPlan:
         before = self.member or (self.live if self.desired else self.invitation)
         if describe(before, alike) == describe(self.desired, alike):
             alike = role_set(before).symmetric_difference(role_set(self.desired)).union(alike)
-        joined = self.member is not None and self.desired is not None
-        further = [change.invitation for change in self.changes if isinstance(change, Revoke) and joined]
+        keeps = self.desired is not None and not self.invites
+        further = [change.invitation for change in self.changes if isinstance(change, Revoke) and keeps]
         invited = "".join(f"; invited with {describe(invitation, alike)}" for invitation in further)
         lines = [f"{self.email}: {describe(holder, alike)}" if holder else "" for holder in (before, self.desired)]
         return f"{lines[0]}{invited}\n".lstrip("\n"), f"{lines[1]}\n".lstrip("\n")

@@ -61,8 +61,8 @@ def decide(case: Case) -> Verdict:
     """What comes next for a person with at least one attempt."""
     if case.plan.desired is None:
         return _decide_absent(case)
-    if isinstance(case.last.change, Update) or (case.plan.member and case.manage_members):
-        return _decide_member(case)
+    if isinstance(case.last.change, Update) or not case.plan.invites:
+        return _decide_current(case)
     return _decide_revoked(case) if isinstance(case.last.change, Revoke) else _decide_invited(case)
 
 
@@ -105,18 +105,18 @@ def _decide_absent(case: Case) -> Verdict:
     return _without_access(case)
 
 
-def _decide_member(case: Case) -> Verdict:
-    """After updating a member, who was one before or joined meanwhile, and revoking the member's open invitations."""
-    planned = case.plan.member is not None
-    attempts, pending = (case.attempts, case.pending) if planned else ([case.last], ())
+def _decide_current(case: Case) -> Verdict:
+    """After updating a member, who was one before or joined meanwhile, and revoking invitations beside what is kept."""
+    attempts, pending = ([case.last], ()) if case.plan.invites else (case.attempts, case.pending)
     unknown = f"it is unknown whether the roles of {case.plan.email} were changed; rerun the task, which checks first"
     verdict = _decide_each(case, attempts, pending, unknown)
     if verdict:
         return verdict
     members = [result for result in map(case.result, attempts) if isinstance(result, Member)]
     member = members[-1] if members else case.member
-    action = "updated" if case.changed else "unchanged"
-    return Outcome(case.plan, action, case.changed, member=member, warnings=case.plan.warnings)
+    action = "unchanged" if not case.changed else "updated" if member else case.plan.action
+    kept = None if member else case.plan.live
+    return Outcome(case.plan, action, case.changed, kept, member, warnings=case.plan.warnings)
 
 
 def _decide_successor(case: Case, gone: Attempt) -> Verdict:

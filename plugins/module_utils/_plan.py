@@ -9,6 +9,7 @@ a person has now                           and is to have access
 ========================================== ======================================================================
 a live invitation with these roles         unchanged; renewed if it expires within ``renew_before``, or ``resend``
 a live invitation with other roles         replaced: revoked, and invited with the desired roles
+both of these                              replaced: the one with other roles is revoked, the other one is kept
 a live invitation, roles unknown           unchanged, with a warning
 only an expired invitation                 renewed; expired, left alone, if ``renew_before`` is never
 joined                                     member, left alone; if members are managed: updated or unchanged, and every
@@ -156,9 +157,12 @@ def _plan_invited(
         same = replace(desired, assigned_roles=kept.assigned_roles or desired.assigned_roles)
         return _plan_replacement("renewed", same, theirs, kept)
     if not matches[Match.YES]:
-        warnings += (_unknown_roles(desired, kept),)
-    warnings += tuple(map(_other_invitation, matches[Match.NO]))
-    return PersonPlan(desired.email, "unchanged", desired=desired, live=kept, invitation=kept, warnings=warnings)
+        others = tuple(map(_other_invitation, matches[Match.NO]))
+        warnings += (_unknown_roles(desired, kept), *others)
+        return PersonPlan(desired.email, "unchanged", desired=desired, live=kept, invitation=kept, warnings=warnings)
+    changes = tuple(map(Revoke, matches[Match.NO]))
+    action = "replaced" if changes else "unchanged"
+    return PersonPlan(desired.email, action, changes, desired, kept, kept, warnings=warnings)
 
 
 def _plan_replacement(action: str, desired: Desired, theirs: Iterable[Invitation], live: Invitation) -> PersonPlan:

@@ -207,7 +207,9 @@ def _needs_roles(plan: Plan, entries: Iterable[Entry]) -> bool:
     """
     named = {entry.email for entry in entries if not all(map(is_uuid, entry.roles))}
     return any(
-        person.gives_roles and (person.email in named or person.gives_up_an_invitation or person.legacy_role_at_risk)
+        (person.gives_roles and person.email in named)
+        or (person.gives_up_an_invitation and person.desired and person.desired.assigned_roles)
+        or person.legacy_role_at_risk
         for person in plan.people
     )
 

@@ -92,7 +92,8 @@ RETURN = r"""
 action:
   description:
     - What was done, or would be done in check mode.
-    - One of V(created), V(unchanged), V(replaced) (it had other roles), V(renewed) (it had expired or was about to, or
+    - One of V(created), V(unchanged), V(replaced) (it had other roles; a second
+      one with other roles is only revoked), V(renewed) (it had expired or was about to, or
       O(resend=true)), V(deleted), V(absent) (there was none), V(member) (the person has joined, so there is nothing to
       do) and V(expired) (left alone by O(renew_before=never)).
   returned: success

@@ -254,6 +254,18 @@ def test_rejected_replacement_is_rolled_back_before_anybody_new_is_invited(cloud
     assert clock.slept == [2]
 
 
+def test_nobody_else_gives_up_an_invitation_after_one_is_lost(cloud, api):
+    api.delete(1)
+    for roles in ([DEVELOPER], [BILLING]):
+        api.create(refusal(403), ALICE, roles=roles)
+    api.create(record_of(CAROL), CAROL, roles=[DEVELOPER])
+    found = [invited(BILLING), invited(BILLING, email=BOB, number=2)]
+    alice, bob, carol = present(cloud, ALICE, BOB, CAROL, found=found)
+    assert "alice@example.com has no invitation now" in str(alice.error)
+    assert str(bob.error) == f"{BOB} was not attempted after an earlier failure."
+    assert (bob.changed, bob.invitation, carol.action) == (False, found[1], "created")
+
+
 def test_revoked_invitation_that_was_gone_is_looked_for_again(cloud, api, clock):
     api.delete(1, refusal(404))
     lists(api, times=2)

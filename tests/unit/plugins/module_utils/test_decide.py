@@ -79,6 +79,7 @@ def absent(*invitations, members=(), **policy):
 NEWCOMER = present()
 MANAGED_NEW = present(manage_members=True)
 RENEWED = present(LATE)
+KEPT = present(OTHER, NEW)
 REPLACED = present(OLD)
 REPLACED_TWO = present(LATE, OLD)
 REPLACED_BY_ROLE = present(invited(), wanted=desired(role="admin"))
@@ -285,6 +286,12 @@ TABLE = {
         None,
         done("renewed", has=NEW),
     ),
+    # A second invitation that is revoked
+    "second one revoked": (KEPT, [DONE], None, done("replaced", has=NEW)),
+    "second one gone already": (KEPT, [GONE], None, same("unchanged", has=NEW)),
+    "second one rejected: re-read": (KEPT, [REJECTED], None, INVITATIONS),
+    "second one rejected, still shown": (KEPT, [REJECTED], read(0, OTHER, NEW), failed("Could not.", has=OTHER)),
+    "second one lost, not shown": (KEPT, [LOST], read(7, NEW), done("replaced", has=NEW)),
     # Revoking for a new invitation
     "old one gone already: re-read": (REPLACED, [GONE], None, BOTH),
     "old one gone already, nothing shown yet": (REPLACED, [GONE], read(6), BOTH),
