@@ -89,6 +89,7 @@ _REQUIRED = {
         " command line, give it by -e @team.yml; in AWX, edit team.yml in the project's repository"
     ),
 }
+_DURATIONS = tuple(f"{_PREFIX}{name}" for name in ("expires_within", "renew_before", "unused_for"))
 _KINDS = {"bool": "true or false", "float": "a number", "list": "a list", "path": "a path", "str": "text"}
 REPORT_FORMATS = (".html", ".csv", ".md", ".json")
 
@@ -124,6 +125,7 @@ def _mistakes(values: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator
             yield f"Set {name} to {_REQUIRED[name]}."
         elif name in given:
             yield from _wrong_type(name, given[name], option)
+            yield from _wrong_duration(name, given[name])
     excluded = f"{_PREFIX}purge_exclude"
     if excluded in values and not given.get(excluded):
         yield f"{excluded} is empty, so it would protect nobody. Name people, or remove the variable."
@@ -143,6 +145,15 @@ def _wrong_type(name: str, value: object, option: Mapping[str, Any]) -> Iterator
     is_text = isinstance(value, str) and option.get("elements") == "raw"
     if is_text or ArgumentSpecValidator({name: {"type": kind}}).validate({name: value}).error_messages:
         yield f"{name}: {value!r:.100} is not {_KINDS[kind]}."
+
+
+def _wrong_duration(name: str, value: object) -> Iterator[str]:
+    """Say that a value is not a duration, of an option that takes one."""
+    if name in _DURATIONS:
+        try:
+            _options.duration(str(value), name)
+        except _options.OptionError as error:
+            yield str(error)
 
 
 def _still_listed(emails: str | list[object], entries: object) -> Iterator[str]:

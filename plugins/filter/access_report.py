@@ -260,7 +260,7 @@ def access_report(
         reason = plan_error.replace("Nothing was changed: ", "")
         notes.append(f"Not compared with the access list, which cannot be applied: {reason}")
     if keys_error:
-        notes.append(f"API keys are not shown, since this key may not list them: {keys_error}")
+        notes.append(f"API keys are not shown. {keys_error}")
     return {
         "made_at": f"{moment:%Y-%m-%dT%H:%M:%SZ}",
         "organization_id": organization_id,

@@ -362,7 +362,7 @@ def test_report_without_a_list_shows_everybody(play, organization, table, tmp_pa
         clickhouse_cloud_report_path="report.csv",
     )
     *_rows, (note,), (sentence,) = table(output)
-    assert note.startswith("API keys are not shown, since this key may not list them:")
+    assert note.startswith("API keys are not shown. Could not list the API keys")
     assert sentence == "2 members (1 administrator); 2 invited; 1 expired invitation."
     rows = (tmp_path / "report.csv").read_text().splitlines()
     assert rows[0].startswith("\ufeffemail,name,state,roles,since,until,expires_soon,remarks,")
@@ -383,6 +383,30 @@ def test_report_says_why_the_list_cannot_be_applied(play, organization, table, r
     assert note.startswith("Not compared with the access list, which cannot be applied:")
     assert words in stats["clickhouse_cloud_report"]["msg"]
     assert not stats["clickhouse_cloud_report"]["failed"]
+
+
+def test_role_serves_a_playbook_of_ones_own(play, organization, tmp_path):
+    def role(entry_point, **variables):
+        return {
+            "ansible.builtin.import_role": {"name": "clickhouse.cloud.access", "tasks_from": entry_point},
+            "vars": {f"clickhouse_cloud_{name}": value for name, value in variables.items()},
+        }
+
+    tasks = [
+        role("invite", emails="zoe@example.com", roles=["Developer"], resend=""),
+        role("offboard", emails=["eve@example.com"]),
+        role("report", report_path="report.json"),
+        role("revoke", emails=["zoe@example.com"], fail_if_not_found="maybe"),
+    ]
+    plays = [{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]
+    (tmp_path / "own.yml").write_text(yaml.safe_dump(plays))
+    output, stats = play("own.yml", status=2)
+    assert "clickhouse_cloud_fail_if_not_found: 'maybe' is not true or false." in output
+    # Nothing is left of what the role did before.
+    result = stats["clickhouse_cloud_result"]
+    assert (result["failed"], result["changed"], result["changes"]) == (True, False, {})
+    assert list(names_in(organization.members)) == ["dave@example.com"]
+    assert json.loads((tmp_path / "report.json").read_text())["summary"]["member"] == 1
 
 
 # --- several organizations --------------------------------------------------------------------------------------------

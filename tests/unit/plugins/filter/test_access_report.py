@@ -251,4 +251,4 @@ def test_sentence_counts_in_words():
     created = [{"email": "new@example.com", "action": "created"}]
     report = access_report(people, created, now=NOW, api_keys=[KEY], keys_error="403.")
     differs = "1 on the list with nothing yet; 1 API key; 1 differs from the list."
-    assert report["msg"] == f"{counts}; {differs} API keys are not shown, since this key may not list them: 403."
+    assert report["msg"] == f"{counts}; {differs} API keys are not shown. 403."
