@@ -36,7 +36,8 @@ demo: $(NOX) # examples/demo.yml against a simulator of its own
 	@$(NOX) --session demo
 
 simulator: $(NOX) # serve the simulator; PORT=8766, RATE_LIMIT=10 (0 is none), SETTINGS=FILE
-	@$(NOX) --session simulator -- $(PORT:%=--port "%") $(RATE_LIMIT:%=--rate-limit "%") $(SETTINGS:%=--settings "%")
+	@$(NOX) --session simulator -- $(if $(PORT),--port "$(PORT)") $(if $(RATE_LIMIT),--rate-limit "$(RATE_LIMIT)") \
+		$(if $(SETTINGS),--settings "$(SETTINGS)")
 
 bench: $(NOX) # the collection's speed beside what else a user would write
 	@$(NOX) --session bench

@@ -158,8 +158,8 @@ def ansible_test(session: nox.Session, command: str, *options: str) -> None:
         variables = {name.lower(): value for name, value in environment.items()}
         variables["ansible_python_interpreter"] = f"{venv}/bin/python"
         Path("tests/integration/integration_config.yml").write_text(json.dumps(variables), encoding="utf-8")
-        command_line = [f"{venv}/bin/python", f"{venv}/bin/ansible-test", command, "--color", "no", *options]
-        session.run(*command_line, env={"HOME": str(folder / "home")}, external=True)
+        program = [f"{venv}/bin/python", "-m", "ansible_test._util.target.cli.ansible_test_cli_stub"]
+        session.run(*program, command, "--color", "no", *options, env={"HOME": str(folder / "home")}, external=True)
     for junit in collection.glob("tests/output/junit/*.xml"):
         shutil.copy2(junit, folder_of(session, "reports"))
 
@@ -321,8 +321,8 @@ def managed_host(session: nox.Session) -> None:
     session.install("--requirement", "requirements/target.txt")
     pytest(session, "tests/unit/plugins")
     session.env["CLICKHOUSE_CLOUD_TEST_INTERPRETER"] = str(Path(session.bin, "python"))
-    controller = str(ROOT / ".venv/bin/python")
-    session.run(controller, "-m", "pytest", "--quiet", "--numprocesses=auto", "tests/e2e", external=True)
+    controller = [str(ROOT / ".venv/bin/python"), "-m", "pytest", "--quiet", "--numprocesses=auto", "tests/e2e"]
+    session.run(*controller, *session.posargs, external=True)
 
 
 # --- linters and documentation ----------------------------------------------------------------------------------------
