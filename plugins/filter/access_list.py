@@ -139,7 +139,7 @@ def _obstacle(person: Mapping[str, Any]) -> str | None:
     invitations = [other for other in person.get("other_access") or () if other["kind"] == "invitation"]
     if person["state"] == "member" and invitations:
         return "member with an open invitation, which an entry would revoke"
-    if any(other["assigned_roles"] != person["assigned_roles"] for other in invitations):
+    if any(other[key] != person[key] for other in invitations for key in ("roles", "assigned_roles")):
         return "invited twice with different roles, of which an entry would revoke one"
     if person["state"] != "absent" and not person["roles"]:
         return "no roles"

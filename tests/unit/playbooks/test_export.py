@@ -144,6 +144,11 @@ def test_organization_without_people_gives_an_empty_list():
             ["eve@example.com"],
             "member with an open invitation",
         ),
+        (
+            [invitation("eve@example.com", DEVELOPER), invitation("eve@example.com", ADMIN, number=2)],
+            ["eve@example.com"],
+            "invited twice with different roles",
+        ),
         ([member("eve@example.com", Role(None, "Ops", "custom"))], ["eve@example.com"], "role that the API does not"),
         ([member("eve {x}@example.com", DEVELOPER)], None, '#   "eve {x}@example.com"'),
         ([member("eve\\u200b@example.com", DEVELOPER)], None, '#   "eve\\\\u200b@example.com"'),
