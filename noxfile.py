@@ -241,7 +241,8 @@ def contract(session: nox.Session) -> None:
     """What the simulator assumes about the API; the real one is asked by: -- --email you+contract@example.com."""
     isolate(session)
     if session.posargs:
-        session.run("python", "-m", "contract", *session.posargs)
+        paths = os.pathsep.join([str(BUILD / "link"), "tests"])
+        session.run("python", "-m", "contract", *session.posargs, env={"PYTHONPATH": paths})
     else:
         pytest(session, "tests/contract", "--numprocesses=auto")
 
