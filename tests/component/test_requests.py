@@ -176,7 +176,7 @@ def test_requests_of_a_task(run, simulator, set_up, module, options, expected):
 
 def test_invitation_by_id_is_got_and_deleted_in_two_requests(run, simulator):
     invitation = simulator.invite(ANN, **DEVELOPER)
-    assert run.invitation_info(invitation_id=invitation["id"].upper())["invitations"][0]["email"] == ANN
+    assert run("invitation_info", invitation_id=invitation["id"].upper())["invitations"][0]["email"] == ANN
     assert calls(simulator) == [GET]
     run("invitation", invitation_id=invitation["id"], state="absent")
     assert calls(simulator, start=1) == [GET, DELETE]
@@ -209,7 +209,7 @@ def test_unknown_role_is_rejected_before_anything_is_written(run, simulator, mod
 def test_connection_that_was_closed_while_idle_costs_one_retry(run, simulator):
     ann_is_invited(simulator)
     simulator.order_fault("disconnect", operation=DELETE)
-    result = run.invitation(state="absent")
+    result = run("invitation", email=ANN, state="absent")
     assert result["action"] == "deleted"
     assert result["api"]["requests"] == 3
     assert result["api"]["retries"] == 1

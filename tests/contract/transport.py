@@ -62,7 +62,7 @@ class Transport(HTTPAdapter):
         self._ids: set[str] = set()
         self._window = window
 
-    def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:  # noqa: ANN401
+    def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
         """Send a request when it is safe and due, and record its response.
 
         :raises UnsafeRequest: before anything is sent.

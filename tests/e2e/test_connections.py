@@ -10,8 +10,9 @@ import json
 
 import pytest
 import trustme
-from component.servers import Proxy, token
+from credentials import token
 from e2e.runs import play, started
+from e2e.servers import Proxy
 from simulator import Simulator
 
 # requests decides what these try, whatever ansible-core it runs under.

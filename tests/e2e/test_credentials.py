@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from component.servers import SHAPES, Hostile, Recorder, credentials_in, spellings
+from credentials import SHAPES, credentials_in, spellings
 from e2e.runs import play, run
+from e2e.servers import Hostile, Recorder
 
 INFO = "clickhouse.cloud.invitation_info"
 ROSTER = "clickhouse.cloud.invitations"
@@ -132,7 +133,7 @@ def assert_hidden(text, *pair):
 
 
 def test_options_and_defaults_are_masked_everywhere(hostile, verbose, tmp_path):
-    # The other shapes are in tests/component/test_secrets.py.
+    # The other shapes are in the unit tests of _module.py.
     pairs = [SHAPES[name] for name in ("quotes", "a template", "other letters")]
     tasks, variables = [], {}
     for turn, pair in enumerate(pairs):

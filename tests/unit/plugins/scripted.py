@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from email.utils import format_datetime
 import pytest
 import requests
 import urllib3
+from credentials import credentials_in
 
 from .records import ADMIN, BELOW, KEY, NOW, SECRET, member_record, role_record, uid
 
@@ -72,6 +72,7 @@ class Api:
 
     def __init__(self, clock):
         self.clock = clock
+        self.credentials = (KEY, SECRET)
         # The seconds that each request takes.
         self.latency = 0.0
         self.script = []
@@ -128,9 +129,8 @@ class Api:
         *expected, answer = self.script.pop(0)
         if call != tuple(expected):
             pytest.fail(f"{call} instead of {tuple(expected)}")
-        token = base64.b64encode(f"{KEY}:{SECRET}".encode()).decode()
         # No assertion: a module catches exceptions.
-        if request.headers["Authorization"] != f"Basic {token}":
+        if credentials_in(request.headers["Authorization"]) != self.credentials:
             pytest.fail("these are not the credentials")
         if not options["timeout"]:
             pytest.fail("there is no timeout")

@@ -804,14 +804,16 @@ def test_body_is_sent_as_json(client, script, api):
     assert request.headers["Content-Type"] == "application/json"
 
 
-def test_credentials_of_any_alphabet_are_sent_as_utf_8(client_with, monkeypatch):
+# An environment variable may contain bytes that are not UTF-8, which the API is to reject.
+@pytest.mark.parametrize("secret", ["тайна€", "hush\udcff"])
+def test_credentials_of_any_alphabet_are_sent_as_utf_8(client_with, monkeypatch, secret):
     sent = []
     monkeypatch.setattr(
         requests.adapters.HTTPAdapter, "send", lambda _self, request, **_options: sent.append(request) or 1 / 0
     )
     with pytest.raises(ZeroDivisionError):
-        call(client_with(api_key="schlüssel", api_secret="тайна€"))
-    token = base64.b64encode("schlüssel:тайна€".encode()).decode()
+        call(client_with(api_key="schlüssel", api_secret=secret))
+    token = base64.b64encode(f"schlüssel:{secret}".encode(errors="surrogatepass")).decode()
     assert sent[0].headers["Authorization"] == f"Basic {token}"
 
 

@@ -18,7 +18,7 @@ import pytest
 import trustme
 from ansible_collections.clickhouse.cloud.plugins.module_utils._client import Client, _deadline
 from ansible_collections.clickhouse.cloud.plugins.module_utils._errors import ApiError, DeadlinePassed
-from component.listener import Listener
+from listener import Listener
 
 BODY = b'{"result": 1}'
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)

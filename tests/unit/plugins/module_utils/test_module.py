@@ -5,22 +5,22 @@
 
 from __future__ import annotations
 
-import base64
-import syslog
+import gc
 from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 from ansible_collections.clickhouse.cloud.plugins.module_utils import _client, _module
+from credentials import SHAPES, spellings, token
 
-from ..records import ALICE, KEY, NOW, ORGANIZATION, SECRET
+from ..records import ALICE, KEY, NOW, ORGANIZATION, SECRET, uid
 from ..scripted import refusal, result
 
 FIRST = {"api_key": "CLICKHOUSE_CLOUD_API_KEY", "api_secret": "CLICKHOUSE_CLOUD_API_SECRET"}
 SECOND = {"api_key": "CLICKHOUSE_TOKEN_KEY", "api_secret": "CLICKHOUSE_TOKEN_SECRET"}
 RIGHT = {"api_key": KEY, "api_secret": SECRET}
 WRONG = {"api_key": "another", "api_secret": "other"}
-TOKEN = base64.b64encode(f"{KEY}:{SECRET}".encode()).decode()
+TOKEN = token(KEY, SECRET)
 
 
 def module_of(task):
@@ -210,31 +210,40 @@ def test_api_timeout_is_that_of_each_request(run, api, answer, credentials):
 # --- masking ---------------------------------------------------------------------------------------------------------
 
 
+def texts(value):
+    """All texts of a result."""
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    return [text for each in value for text in texts(each)] if isinstance(value, list) else [str(value)]
+
+
 @pytest.mark.parametrize("source", ["options", "environment", "blank options"])
-def test_credentials_are_masked_in_an_error_that_repeats_them(run, answer, environment, source):
+@pytest.mark.parametrize("shape", SHAPES)
+def test_credentials_that_a_server_repeats_are_masked(run, api, answer, environment, source, shape):
+    api.credentials = SHAPES[shape]
+    values, repeated = dict(zip(RIGHT, SHAPES[shape])), spellings(*SHAPES[shape])
     if source != "options":
-        set_variables(environment, FIRST, RIGHT)
-    given = {"options": RIGHT, "environment": {}, "blank options": dict.fromkeys(RIGHT, "")}[source]
-    answer(refusal(400, f"{KEY} with {SECRET} is {TOKEN}"))
-    msg = run(roles, {**given, "organization_id": ORGANIZATION})["msg"]
-    assert "ClickHouse Cloud rejected the request (400, " in msg
-    for hidden in (KEY, SECRET, TOKEN):
-        assert hidden not in run.printed
+        set_variables(environment, FIRST, values)
+    given = {"options": values, "environment": {}, "blank options": dict.fromkeys(RIGHT, " ")}[source]
+    answer(refusal(400, " ".join(repeated)))
+    answer(result([{"id": uid(number), "name": each} for number, each in enumerate(repeated)]))
+    for _time in range(2):
+        returned = run(roles, {**given, "organization_id": ORGANIZATION})
+        # Options are logged before the environment is read.
+        for text in (run.printed, *texts(returned), run.logged if source == "options" else ""):
+            assert [each for each in repeated if each in text] == []
 
 
 def test_credentials_are_masked_in_warnings(run, credentials):
     assert run(warner, credentials)["warnings"] == [f"{ALICE} has joined, says ********."]
 
 
-def test_credentials_are_masked_in_the_log(run, answer, environment, credentials):
-    logged = []
-    environment.setattr("ansible.module_utils.basic.has_journal", False)
-    environment.setattr(syslog, "syslog", lambda *arguments: logged.append(str(arguments)))
+def test_credentials_are_masked_in_the_log(run, answer, credentials):
     answer(refusal(403))
     run(roles, credentials)
-    assert logged
+    assert "NOT_LOGGING_PARAMETER" in run.logged
     for hidden in (KEY, SECRET, TOKEN):
-        assert hidden not in "".join(logged)
+        assert hidden not in run.logged
 
 
 def test_blank_option_does_not_mask_every_blank(run, environment):
@@ -304,10 +313,10 @@ def test_clock_that_differs_from_the_apis_is_a_warning(run, answer, credentials,
 # --- ending ----------------------------------------------------------------------------------------------------------
 
 
-def test_loaded_objects_are_spared_the_last_garbage_collection(run, answer, credentials, freeze):
-    answer(result([]))
-    run(roles, credentials)
-    freeze.assert_called_once_with()
+def test_loaded_objects_are_spared_the_last_garbage_collection(run, credentials):
+    frozen = []
+    run(module_of(lambda _module, _cloud: frozen.append(gc.freeze.call_count) or {}), credentials)
+    assert frozen == [1]
 
 
 def test_unexpected_exception_is_a_failure_that_asks_for_a_report(run, credentials):

@@ -1,66 +1,18 @@
 # Copyright: Contributors to the clickhouse.cloud collection
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Servers that record what they are sent, or repeat it, and credentials that are hard to recognise."""
+"""Servers that record what they are sent, or repeat it."""
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 import socket
 import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import quote, quote_plus
 
-from component.listener import Listener
-
-ODD = {
-    "plain": "hush-hush-4711",
-    "other letters": "Grüße-密碼-🔑",
-    "two blanks": "two  blanks",
-    "a line end": "one\nline\tand\u00a0more",
-    "quotes": 'it\'s "quoted"',
-    "backslashes": "back\\slash\\n",
-    "reserved": "a+b/c=d&e?f#g%41 h",
-    "a dot at the end": "ends-in-a-dot.",
-    "short": "§7",
-    "part of an address": "example.com",
-    "a template": "{{ 6 * 7 }}",
-}
-# A key and a secret each.
-SHAPES = dict(zip(ODD, zip([*list(ODD.values())[1:], "K-4712"], ODD.values(), strict=True), strict=True))
-
-
-def token(key, secret):
-    return base64.b64encode(f"{key}:{secret}".encode()).decode()
-
-
-def spellings(key, secret):
-    """The spellings in which the credentials could appear."""
-    plain = [
-        spelling
-        for value in (key, secret)
-        for spelling in (
-            value,
-            " ".join(value.split()),
-            value.rstrip("."),
-            quote(value),
-            quote(value, safe=""),
-            quote_plus(value),
-            json.dumps(value)[1:-1],
-            json.dumps(value, ensure_ascii=False)[1:-1],
-            repr(value)[1:-1],
-        )
-    ]
-    return list(dict.fromkeys([token(key, secret), token(key, secret).rstrip("="), *plain]))
-
-
-def credentials_in(header):
-    """The user and the password of an Authorization header."""
-    scheme, _blank, token = (header or "").partition(" ")
-    assert scheme == "Basic", header
-    return tuple(base64.b64decode(token).decode().split(":", 1))
+from credentials import credentials_in, spellings
+from listener import Listener
 
 
 @dataclass
@@ -118,23 +70,15 @@ class _Recording(BaseHTTPRequestHandler):
 
 
 class Hostile(Recorder):
-    """An administrator, a member and two invitations, their roles named after the credentials. Some writes fail.
+    """A member and two invitations, their roles named after the credentials. It rejects some of the writes.
 
-    ``tasks`` are the options of a task of each module; ``task`` those of ``invitations``.
+    ``task`` has the options of a task of ``invitations``.
     """
 
     def __init__(self):
         super().__init__(self.repeat)
         address = {"api_url": self.url, "organization_id": "00000000-0000-4000-8000-00000000000a"}
         self.task = {"emails": ["ann@example.com"], "roles": ["Developer"], "purge": True, **address}
-        self.tasks = {
-            "invitations": self.task,
-            "memberships": {**self.task, "purge_limit": "100%", "purge_exclude": ["fay@example.com"]},
-            "invitation_info": {"members": True, **address},
-            "membership_info": address,
-            "role_info": address,
-            "api_key_info": address,
-        }
 
     @staticmethod
     def repeat(request):
@@ -144,7 +88,7 @@ class Hostile(Recorder):
             for number, name in enumerate(spellings(key, secret))
         ]
         person = {"role": "developer", "assignedRoles": roles}
-        if request.method == "PATCH" or (request.method == "DELETE" and request.path.endswith("e")):
+        if request.method == "DELETE" and request.path.endswith("e"):
             return 400, {"error": f"{request.authorization} is {key} with {secret}"}
         if request.method == "DELETE":
             return 200, {"requestId": "00000000-0000-4000-8000-00000000000f"}
@@ -153,8 +97,7 @@ class Hostile(Recorder):
             names["00000000-0000-4000-8000-000000000100"] = "Developer"
             return 200, {"result": [{"id": role_id, "name": name} for role_id, name in names.items()]}
         if request.path.endswith("/members"):
-            admin = {"userId": "2", "email": "fay@example.com", "role": "admin"}
-            return 200, {"result": [admin, {"userId": "1", "name": secret, "email": "ann@example.com", **person}]}
+            return 200, {"result": [{"userId": "1", "name": secret, "email": "ann@example.com", **person}]}
         ids = {f"{name}@example.com": f"00000000-0000-4000-8000-00000000000{name[0]}" for name in ("dan", "eve")}
         return 200, {"result": [{"id": ids[email], "email": email, **person} for email in ids]}
 
