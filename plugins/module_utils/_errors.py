@@ -156,7 +156,7 @@ _CHECK_ADDRESS = "check api_url and any proxy on the way"
 # What a status, or a class of them, means, and what to do about it.
 STATUSES = {
     401: ("ClickHouse Cloud rejected the API key", "{key}"),
-    403: ("ClickHouse Cloud denied the request", "the call takes {permission}, which the API key may lack"),
+    403: ("ClickHouse Cloud denied the request", "check that the API key is the organization's and has {permission}"),
     404: ("ClickHouse Cloud found no such organization", "check organization_id, its API key and api_url"),
     429: ("the API key's rate limit is reached", "run fewer jobs at a time on this key, or raise api_retry_timeout"),
     2: ("the response is not one of ClickHouse Cloud's", _CHECK_ADDRESS),

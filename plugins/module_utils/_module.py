@@ -205,7 +205,7 @@ def _require_requests(module: AnsibleModule) -> None:
 
 def _not_set(option: str) -> str:
     place = f"{' or '.join(ENVIRONMENT[option])} in the environment of the host that runs the module"
-    return f"{option} is not set: set the option, or {place} (become empties it)."
+    return f"{option} is not set: set the option, or {place}, without become."
 
 
 def _find(module: AnsibleModule, option: str) -> tuple[str, str]:

@@ -239,7 +239,7 @@ STATUSES = {
     ),
     403: (
         "ClickHouse Cloud denied the request",
-        "the call takes control-plane:organization:view, which the API key may lack",
+        "check that the API key is the organization's and has control-plane:organization:view",
         False,
         False,
         True,
@@ -344,7 +344,9 @@ def test_denial_names_the_permission_and_the_apis_words(client, api, method, pat
     with pytest.raises(ApiError) as failure:
         client.call("do it", method, path)
     assert "(403, FORBIDDEN: roles come from the identity provider, request ID " in str(failure.value)
-    assert f"; the call takes control-plane:organization:{permission}, which the API key may lack" in str(failure.value)
+    assert f"; check that the API key is the organization's and has control-plane:organization:{permission}." in str(
+        failure.value
+    )
 
 
 @pytest.mark.parametrize(
