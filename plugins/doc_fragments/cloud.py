@@ -88,8 +88,8 @@ attributes:
       - An invitation that expires between two runs is resent, unless O(renew_before=never).
       - With O(resend=true), every run sends an email.
 notes:
-  - The API key needs the permission C(control-plane:organization:manage). For check mode,
-    C(control-plane:organization:view) is enough if every role in the task is already assigned to somebody.
+  - The API key needs the permissions C(control-plane:organization:view) and C(control-plane:organization:manage). For
+    check mode, the first is enough if every role in the task is already assigned to somebody.
   - Run one task at a time per organization, for example with C(run_once). Concurrent tasks may both invite a person.
 """
 
