@@ -233,7 +233,8 @@ def access_report(
         raise AnsibleFilterError("access_report takes the memberships that membership_info returns.")
     differing = {change["email"]: change for change in changes or () if change["action"] in _DIFFERS}
     comments = _comments(entries or ())
-    for email in {*not_listed}.difference(addresses(exclude), comments):
+    excluded = {*addresses(exclude)}.difference(comments, differing) if changes is not None else set()
+    for email in {*not_listed}.difference(excluded, comments):
         differing.setdefault(email, {"email": email, "action": "removed"})
     current = {person["email"]: person for person in memberships}
     alike = _alike([*current.values(), *map(_holder, differing.values())])
@@ -244,6 +245,9 @@ def access_report(
         }
         for email in sorted({*current, *differing})
     ]
+    for person in people:
+        if person["email"] in excluded:
+            person["remarks"].append("excluded from purge, not on the list")
     people.sort(key=lambda each: (each["differs"] is None, _STATES.index(each["state"]), not each["administrator"]))
     keys = None if api_keys is None else [_describe_key(key, unused_for, moment) for key in api_keys]
     states = [person["state"] for person in people]

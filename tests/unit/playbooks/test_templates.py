@@ -46,6 +46,7 @@ def person(email, state="member", **others):
 
 ADMIN = {"role_id": "a0", "role_name": "Admin", "role_type": "system"}
 BILLING = {"role_id": "b0", "role_name": "Billing", "role_type": "system"}
+OTHER = {"kind": "member", "id": "2", "roles": ["Admin", "Billing"], "assigned_roles": [ADMIN, BILLING]}
 PEOPLE = (
     person("alice@example.com", name="Alice Example", roles=["Admin", "Billing"], assigned_roles=[ADMIN, BILLING]),
     person("bob@example.com", "invited", expires_soon=True),
@@ -179,6 +180,11 @@ def test_page_loads_nothing_and_runs_nothing():
     assert page.tags.count("b") == 7
 
 
+def test_page_marks_who_is_excluded_without_alarm():
+    text = render("report.html.j2", changes=[], exclude=["bob@example.com"])
+    assert '<span class="quiet">excluded from purge, not on the list</span>' in text
+
+
 def test_page_title_can_be_chosen():
     assert "<title>Access to ClickHouse Cloud</title>" in render("report.html.j2")
     assert "<h1>Müller &amp; Co</h1>" in render("report.html.j2", title="Müller & Co")
@@ -234,6 +240,17 @@ def test_markdown_names_organization_time_and_list():
     )
     assert "| `alice@example.com` | Alice Example | member, administrator | Admin, Billing | 2026-11-20 |" in text
     assert "| Terraform, administrator | a1B2 | Admin | 2026-01-12 | 2026-11-26 |  | never expires |" in text
+
+
+@pytest.mark.parametrize("template", ["report.csv.j2", "report.md.j2", "report.txt.j2"])
+def test_remarks_are_told_apart_from_the_roles_in_them(template):
+    text = render(template, [person("alice@example.com", other_access=[OTHER])], [], exclude=["alice@example.com"])
+    assert "second account: Admin, Billing; excluded from purge" in text
+
+
+def test_long_address_does_not_stretch_the_lines_of_others():
+    long, short, _counts = render("report.txt.j2", [person("a" * 90), person("bob@example.com")]).split("\n", 2)
+    assert (len(long), len(short)) == (90 + 19, 40 + 19)
 
 
 def test_table_is_aligned_and_ends_with_counts():

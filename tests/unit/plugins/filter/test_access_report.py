@@ -198,6 +198,15 @@ def test_person_whom_no_list_can_hold_differs_but_an_excluded_one_does_not():
     assert {person["email"]: person["differs"] for person in report["people"]} == {ALICE: "not_listed", BOB: None}
 
 
+@pytest.mark.parametrize(
+    ("changes", "entries", "remarked"), [([], [], True), ([], [{"email": ALICE}], False), (None, [], False)]
+)
+def test_excluded_person_is_remarked_unless_listed_or_not_compared(changes, entries, remarked):
+    report = access_report([MEMBER], changes, now=NOW, exclude=ALICE, entries=entries)
+    (person,) = report["people"]
+    assert (person["remarks"], person["differs"]) == (["excluded from purge, not on the list"] * remarked, None)
+
+
 def test_comments_of_the_list_are_shown():
     entries = [{"email": "Alice@example.com", "comment": "our\n\x1bfounder"}, {"email": BOB}, {"email": 7}, "nonsense"]
     report = access_report([MEMBER, INVITED], [], now=NOW, entries=entries)
