@@ -129,6 +129,9 @@ def _mistakes(values: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator
     excluded = f"{_PREFIX}purge_exclude"
     if excluded in values and not given.get(excluded):
         yield f"{excluded} is empty, so it would protect nobody. Name people, or remove the variable."
+    legacy = given.get(f"{_PREFIX}role", "admin")
+    if legacy not in ("admin", "developer"):
+        yield f"{_PREFIX}role: {legacy!r:.100} is neither admin nor developer. Other roles go into {_PREFIX}roles."
     path = given.get(f"{_PREFIX}report_path", REPORT_FORMATS[0])
     if not str(path).endswith(REPORT_FORMATS):
         yield f"{_PREFIX}report_path must end in .html, .csv, .md or .json."

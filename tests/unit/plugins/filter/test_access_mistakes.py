@@ -88,6 +88,11 @@ LIST = {"memberships": [{"email": "alice@example.com"}]}
         ("offboard", {**EMAILS, "fail_if_not_found": 7}, "clickhouse_cloud_fail_if_not_found: 7 is not true or false."),
         ("roster", {"memberships": {"email": "a"}}, "clickhouse_cloud_memberships: {'email': 'a'} is not a list."),
         ("offboard", {**EMAILS, "memberships": "[{}]"}, "clickhouse_cloud_memberships: '[{}]' is not a list."),
+        (
+            "invite",
+            {**EMAILS, "role": "Member"},
+            "clickhouse_cloud_role: 'Member' is neither admin nor developer. Other",
+        ),
         ("report", {"report_path": "report.pdf"}, "clickhouse_cloud_report_path must end in"),
         ("invite", {**EMAILS, "renew_before": "soon"}, "clickhouse_cloud_renew_before: 'soon' is not a duration"),
         ("report", {"unused_for": "90"}, "clickhouse_cloud_unused_for: '90' is not a duration such as 36h"),
