@@ -270,11 +270,12 @@ def test_exported_access_list_changes_nothing_with_purge_either(play, organizati
     organization.add_member("fay@example.com", role_names=["Admin.", "{{ lookup('pipe', 'id') }}"])
     (tmp_path / "team.yml").write_text("# reviewed\n")
     output, stats = play("export", clickhouse_cloud_export_path="team.yml")
-    sentence = f"5 people in {tmp_path}/team.yml; left out: bob@example.com (expired invitation)."
-    assert sentence in output
-    assert stats["clickhouse_cloud_report"]["msg"] == sentence
     (backup,) = tmp_path.glob("team.yml.*~")
     assert backup.read_text() == "# reviewed\n"
+    left_out = "left out: bob@example.com (expired invitation)."
+    sentence = f"5 people in {tmp_path}/team.yml; the former file is now {backup}; {left_out}"
+    assert sentence in output
+    assert stats["clickhouse_cloud_report"]["msg"] == sentence
     for purge in (False, True):
         output, stats = play("roster", ["-e", "@team.yml"], clickhouse_cloud_purge=purge)
         assert '"msg": "5 unchanged."' in output
@@ -298,6 +299,14 @@ def test_link_is_refused_and_not_followed(play, simulator, tmp_path, name):
     assert words in output
     assert stats["clickhouse_cloud_report"]["msg"] == words
     assert (tmp_path / "target").read_text() == "somebody else's"
+    assert simulator.requests == []
+
+
+@pytest.mark.parametrize("name", ["export", "report"])
+def test_missing_directory_fails_in_check_mode_too(play, simulator, tmp_path, name):
+    _output, stats = play(name, ["--check"], status=2, **{f"clickhouse_cloud_{name}_path": "reports/file.csv"})
+    words = f"{tmp_path}/reports is not a directory. Create it, or name a file in another one."
+    assert stats["clickhouse_cloud_report"]["msg"] == words
     assert simulator.requests == []
 
 
