@@ -44,7 +44,7 @@ options:
     elements: str
     default: []
   exclude:
-    description: People who may have access although they are not on the list, as a list or text.
+    description: People who may have access although they are not on the list, as a list or text. A remark says so.
     type: raw
     default: []
   entries:

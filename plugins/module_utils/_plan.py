@@ -100,7 +100,7 @@ def member_warnings(desired: Desired, member: Member) -> tuple[str, ...]:
         return ()
     warning = (
         f"{member.email} has joined with other roles ({describe(member)}) than desired ({describe(desired)}), and an"
-        " invitation cannot change them; use the module membership or memberships."
+        " invitation cannot change them; use the module membership or memberships, or the playbook roster."
     )
     return (warning,)
 
