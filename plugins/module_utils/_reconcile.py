@@ -109,7 +109,7 @@ def ensure_present(api: CloudApi, entries: Sequence[Entry], policy: Policy, chec
         current = _with_members(api, current)
         desired = _resolve_exactly(entries, current.holders)
         if desired is None:
-            raise
+            raise error.noting("without it, a plan may name only roles that somebody has") from None
         warnings.append(f"The roles could not be confirmed, so the API may reject this plan. {error}")
     plan, current = _plan_roster(api, desired, current, policy)
     if not warnings:
