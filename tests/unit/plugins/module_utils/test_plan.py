@@ -50,251 +50,110 @@ def person_of(wanted, invitations=(), members=(), **policy):
     return person, ", ".join(map(words, person.changes))
 
 
-# invitations now | desired | policy | action | changes | the warning
+def row(found, action, changes="", wanted=DESIRED, warning=None, **policy):
+    """What a person has now, and what is planned, for the desired roles by this policy."""
+    return found, action, changes, wanted, warning, policy
+
+
+ANEW, RENEWED = ("created", "invite Developer"), ("renewed", "revoke 1, invite Developer")
+INSTEAD = ("replaced", "revoke 1, invite Admin")
+INCOMPARABLE = {"wanted": desired(BILLING), "warning": "cannot be compared"}
+IGNORED = "renew_before (7d) is ignored for alice@example.com, whose invitation is valid for 7d in total"
 PRESENT = {
-    "nothing": ([], desired(DEVELOPER), {}, "created", "invite Developer", None),
-    "nothing, legacy role": ([], desired(role="admin"), {}, "created", "invite legacy admin", None),
-    "nothing, never renew": ([], desired(DEVELOPER), NEVER, "created", "invite Developer", None),
-    "nothing, resend": ([], desired(DEVELOPER), RESEND, "created", "invite Developer", None),
-    "someone else's": ([invited(DEVELOPER, email=BOB)], desired(DEVELOPER), {}, "created", "invite Developer", None),
-    "live": ([AS_DESIRED], desired(DEVELOPER), {}, "unchanged", "", None),
-    "live, resend": ([AS_DESIRED], desired(DEVELOPER), RESEND, "renewed", "revoke 1, invite Developer", None),
-    "live, never renew, resend": (
-        [AS_DESIRED],
-        desired(DEVELOPER),
-        {**NEVER, **RESEND},
-        "renewed",
-        "revoke 1, invite Developer",
-        None,
+    "nothing": row([], *ANEW),
+    "nothing, legacy role": row([], "created", "invite legacy admin", desired(role="admin")),
+    "nothing, never renew": row([], *ANEW, **NEVER),
+    "nothing, resend": row([], *ANEW, **RESEND),
+    "someone else's": row([invited(DEVELOPER, email=BOB)], *ANEW),
+    "live": row([AS_DESIRED], "unchanged"),
+    "live, resend": row([AS_DESIRED], *RENEWED, **RESEND),
+    "live, never renew, resend": row([AS_DESIRED], *RENEWED, **NEVER, **RESEND),
+    "no expiry": row([invited(DEVELOPER, left=None)], "unchanged", **DUE),
+    "other roles": row([AS_DESIRED], *INSTEAD, desired(ADMIN)),
+    "other roles, resend": row([AS_DESIRED], *INSTEAD, desired(ADMIN), **RESEND),
+    "other roles, soon": row([SOON], *INSTEAD, desired(ADMIN), **DUE),
+    "other legacy role": row([invited()], "replaced", "revoke 1, invite legacy admin", desired(role="admin")),
+    "unknown roles": row([invited()], "unchanged", **INCOMPARABLE),
+    "unknown roles, soon": row([invited(age=6 * DAY, left=DAY)], "unchanged", **INCOMPARABLE, **DUE),
+    "unknown roles, resend": row([invited()], "unchanged", **INCOMPARABLE, **RESEND),
+    "expired": row([LATE], *RENEWED),
+    "expired right now": row([invited(DEVELOPER, left=0 * DAY)], *RENEWED),
+    "expired, other roles": row([LATE], "renewed", "revoke 1, invite Admin", desired(ADMIN)),
+    "expired, never renew": row([LATE], "expired", **NEVER),
+    "expired, never renew, resend": row([LATE], *RENEWED, **NEVER, **RESEND),
+    "expired, lived shorter than renew_before": row([LATE], *RENEWED, renew_before=9 * DAY),
+    "soon": row([SOON], *RENEWED, **DUE),
+    "soon, at the limit": row([SOON], *RENEWED, renew_before=DAY),
+    "soon, before the limit": row([SOON], "unchanged", renew_before=DAY - HOUR),
+    "soon, never renew": row([SOON], "unchanged", **NEVER),
+    "lives no longer than renew_before": row([AS_DESIRED], "unchanged", warning=IGNORED, **LONG),
+    "unknown lifetime": row([invited(DEVELOPER, age=None)], "unchanged", warning="does not show how long", **LONG),
+    "two, one as desired": row(
+        [invited(ADMIN), invited(DEVELOPER, number=2), expired(ADMIN, number=3)], "replaced", "revoke 1"
     ),
-    "no expiry": ([invited(DEVELOPER, left=None)], desired(DEVELOPER), DUE, "unchanged", "", None),
-    "other roles": ([AS_DESIRED], desired(ADMIN), {}, "replaced", "revoke 1, invite Admin", None),
-    "other roles, resend": ([AS_DESIRED], desired(ADMIN), RESEND, "replaced", "revoke 1, invite Admin", None),
-    "other roles, soon": ([SOON], desired(ADMIN), DUE, "replaced", "revoke 1, invite Admin", None),
-    "other legacy role": ([invited()], desired(role="admin"), {}, "replaced", "revoke 1, invite legacy admin", None),
-    "unknown roles": ([invited()], desired(BILLING), {}, "unchanged", "", "(developer) cannot be compared"),
-    "unknown roles, soon": (
-        [invited(age=6 * DAY, left=DAY)],
-        desired(BILLING),
-        DUE,
-        "unchanged",
-        "",
-        "cannot be compared",
+    "two, one unknown, one other": row([invited(ADMIN), invited(number=2)], "unchanged", **INCOMPARABLE),
+    "two, both as desired": row([AS_DESIRED, invited(DEVELOPER, number=2)], "unchanged"),
+    "two, one soon": row([AS_DESIRED, invited(DEVELOPER, number=2, left=DAY)], "unchanged", **DUE),
+    "two, both soon: the later one goes last": row(
+        [SOON, invited(DEVELOPER, number=2, left=HOUR)], "renewed", "revoke 2, revoke 1, invite Developer", **DUE
     ),
-    "unknown roles, resend": ([invited()], desired(BILLING), RESEND, "unchanged", "", "cannot be compared"),
-    "expired": ([LATE], desired(DEVELOPER), {}, "renewed", "revoke 1, invite Developer", None),
-    "expired right now": (
-        [invited(DEVELOPER, left=0 * DAY)],
-        desired(DEVELOPER),
-        {},
-        "renewed",
-        "revoke 1, invite Developer",
-        None,
+    "two, one as desired and soon": row(
+        [SOON, invited(ADMIN, number=2)], "renewed", "revoke 2, revoke 1, invite Developer", **DUE
     ),
-    "expired, other roles": ([LATE], desired(ADMIN), {}, "renewed", "revoke 1, invite Admin", None),
-    "expired, never renew": ([LATE], desired(DEVELOPER), NEVER, "expired", "", None),
-    "expired, never renew, resend": (
-        [LATE],
-        desired(DEVELOPER),
-        {**NEVER, **RESEND},
-        "renewed",
-        "revoke 1, invite Developer",
-        None,
+    "two, one as desired and expired": row(
+        [LATE, invited(ADMIN, number=2)], "replaced", "revoke 1, revoke 2, invite Developer"
     ),
-    "expired, lived shorter than renew_before": (
-        [LATE],
-        desired(DEVELOPER),
-        {"renew_before": 9 * DAY},
-        "renewed",
-        "revoke 1, invite Developer",
-        None,
+    "two, live before expired, other roles": row(
+        [invited(ADMIN), expired(BILLING, number=2)], "replaced", "revoke 2, revoke 1, invite Developer"
     ),
-    "soon": ([SOON], desired(DEVELOPER), DUE, "renewed", "revoke 1, invite Developer", None),
-    "soon, at the limit": (
-        [SOON],
-        desired(DEVELOPER),
-        {"renew_before": DAY},
-        "renewed",
-        "revoke 1, invite Developer",
-        None,
+    "two, both other roles": row(
+        [invited(ADMIN), invited(BILLING, number=2, left=DAY)], "replaced", "revoke 2, revoke 1, invite Developer"
     ),
-    "soon, before the limit": ([SOON], desired(DEVELOPER), {"renew_before": DAY - HOUR}, "unchanged", "", None),
-    "soon, never renew": ([SOON], desired(DEVELOPER), NEVER, "unchanged", "", None),
-    "lives no longer than renew_before": (
-        [AS_DESIRED],
-        desired(DEVELOPER),
-        LONG,
-        "unchanged",
-        "",
-        "renew_before (7d) is ignored for alice@example.com, whose invitation is valid for 7d in total",
-    ),
-    "unknown lifetime": (
-        [invited(DEVELOPER, age=None)],
-        desired(DEVELOPER),
-        LONG,
-        "unchanged",
-        "",
-        "whose invitation does not show how long it is valid",
-    ),
-    "two, one as desired": (
-        [invited(ADMIN), invited(DEVELOPER, number=2), expired(ADMIN, number=3)],
-        desired(DEVELOPER),
-        {},
-        "replaced",
-        "revoke 1",
-        None,
-    ),
-    "two, one unknown, one with other roles": (
-        [invited(ADMIN), invited(role="developer", number=2)],
-        desired(BILLING),
-        {},
-        "unchanged",
-        "",
-        "cannot be compared",
-    ),
-    "two, both as desired": ([AS_DESIRED, invited(DEVELOPER, number=2)], desired(DEVELOPER), {}, "unchanged", "", None),
-    "two, one soon": (
-        [AS_DESIRED, invited(DEVELOPER, number=2, left=DAY)],
-        desired(DEVELOPER),
-        DUE,
-        "unchanged",
-        "",
-        None,
-    ),
-    "two, both soon: the later one goes last": (
-        [SOON, invited(DEVELOPER, number=2, left=HOUR)],
-        desired(DEVELOPER),
-        DUE,
-        "renewed",
-        "revoke 2, revoke 1, invite Developer",
-        None,
-    ),
-    "two, one as desired and soon": (
-        [SOON, invited(ADMIN, number=2)],
-        desired(DEVELOPER),
-        DUE,
-        "renewed",
-        "revoke 2, revoke 1, invite Developer",
-        None,
-    ),
-    "two, one as desired and expired": (
-        [LATE, invited(ADMIN, number=2)],
-        desired(DEVELOPER),
-        {},
-        "replaced",
-        "revoke 1, revoke 2, invite Developer",
-        None,
-    ),
-    "two, live before expired, other roles": (
-        [invited(ADMIN), expired(BILLING, number=2)],
-        desired(DEVELOPER),
-        {},
-        "replaced",
-        "revoke 2, revoke 1, invite Developer",
-        None,
-    ),
-    "two, both other roles": (
-        [invited(ADMIN), invited(BILLING, number=2, left=DAY)],
-        desired(DEVELOPER),
-        {},
-        "replaced",
-        "revoke 2, revoke 1, invite Developer",
-        None,
-    ),
-    "two, one unknown": (
-        [invited(role="developer"), expired(BILLING, number=2)],
-        desired(ANALYST),
-        {},
-        "unchanged",
-        "",
-        "cannot be compared",
-    ),
-    "two expired": (
-        [LATE, expired(DEVELOPER, number=2, left=-HOUR)],
-        desired(DEVELOPER),
-        {},
-        "renewed",
-        "revoke 1, revoke 2, invite Developer",
-        None,
+    "two, one unknown": row([invited(), expired(ANALYST, number=2)], "unchanged", **INCOMPARABLE),
+    "two expired": row(
+        [LATE, expired(DEVELOPER, number=2, left=-HOUR)], "renewed", "revoke 1, revoke 2, invite Developer"
     ),
 }
 
 
 @FAMILIES
-@pytest.mark.parametrize(("found", "wanted", "policy", "action", "changes", "warning"), PRESENT.values(), ids=PRESENT)
-def test_invitation_is_planned(found, wanted, policy, action, changes, warning, manage_members):
+@pytest.mark.parametrize(("found", "action", "changes", "wanted", "warning", "policy"), PRESENT.values(), ids=PRESENT)
+def test_invitation_is_planned(found, action, changes, wanted, warning, policy, manage_members):
     person, planned = person_of(wanted, found, manage_members=manage_members, **policy)
     assert (person.action, planned) == (action, changes)
     assert any(warning in each for each in person.warnings) if warning else not person.warnings
 
 
 BY_ROLE = desired(role="admin")
-# member | invitations now | desired | policy | action of `invitation` | its warning | action of `membership` | changes
+OTHER_ROLES = "with other roles (Admin, Billing) than desired (Developer), and an invitation cannot change them"
+TWICE = [invited(DEVELOPER), invited(DEVELOPER, number=2), expired(ADMIN, number=3)]
+TO_BILLING = ("updated", "update Billing", desired(BILLING))
+# a member | invitations now | the action of `invitation` and its warning
+# | the action of `membership` and its changes | desired | policy
 MEMBERS = {
-    "as desired": (joined(DEVELOPER), [], desired(DEVELOPER), {}, "member", None, "unchanged", ""),
-    "other roles": (
-        joined(ADMIN, BILLING),
-        [],
-        desired(DEVELOPER),
-        {},
-        "member",
-        "with other roles (Admin, Billing) than desired (Developer), and an invitation cannot change them",
-        "updated",
-        "update Developer",
-    ),
-    "other legacy role": (joined(), [], BY_ROLE, {}, "member", "(developer)", "updated", "update legacy admin"),
-    "unknown roles": (joined(), [], desired(BILLING), {}, "member", None, "updated", "update Billing"),
-    "no roles": (
-        without_roles(joined()),
-        [],
-        desired(BILLING),
-        {},
-        "member",
-        "(no roles)",
-        "updated",
-        "update Billing",
-    ),
-    "unreadable roles": (
-        unreadable_roles(joined()),
-        [],
-        desired(BILLING),
-        {},
-        "member",
-        None,
-        "updated",
-        "update Billing",
-    ),
-    "resend": (joined(DEVELOPER), [], desired(DEVELOPER), RESEND, "member", None, "unchanged", ""),
-    "expired invitation": (joined(ADMIN), [LATE], desired(ADMIN), {}, "member", None, "unchanged", ""),
-    "expired invitation, resend": (joined(ADMIN), [LATE], desired(ADMIN), RESEND, "member", None, "unchanged", ""),
-    "expired invitation, never": (joined(ADMIN), [LATE], desired(ADMIN), NEVER, "expired", None, "unchanged", ""),
+    "as desired": (joined(DEVELOPER), [], "member", None, "unchanged", "", DESIRED, {}),
+    "other roles": (joined(ADMIN, BILLING), [], "member", OTHER_ROLES, "updated", "update Developer", DESIRED, {}),
+    "other legacy role": (joined(), [], "member", "(developer)", "updated", "update legacy admin", BY_ROLE, {}),
+    "unknown roles": (joined(), [], "member", None, *TO_BILLING, {}),
+    "no roles": (without_roles(joined()), [], "member", "(no roles)", *TO_BILLING, {}),
+    "unreadable roles": (unreadable_roles(joined()), [], "member", None, *TO_BILLING, {}),
+    "resend": (joined(DEVELOPER), [], "member", None, "unchanged", "", DESIRED, RESEND),
+    "expired invitation": (joined(DEVELOPER), [LATE], "member", None, "unchanged", "", DESIRED, {}),
+    "expired invitation, resend": (joined(DEVELOPER), [LATE], "member", None, "unchanged", "", DESIRED, RESEND),
+    "expired invitation, never": (joined(DEVELOPER), [LATE], "expired", None, "unchanged", "", DESIRED, NEVER),
     "live invitation": (
-        joined(ADMIN),
-        [AS_DESIRED],
-        desired(DEVELOPER),
-        {},
-        "unchanged",
-        None,
-        "updated",
-        "revoke 1, update Developer",
+        *(joined(ADMIN), [AS_DESIRED], "unchanged", None, "updated", "revoke 1, update Developer", DESIRED, {}),
     ),
-    "live invitation, roles as desired": (
-        joined(DEVELOPER),
-        [invited(DEVELOPER), invited(DEVELOPER, number=2), expired(ADMIN, number=3)],
-        desired(DEVELOPER),
-        {},
-        "unchanged",
-        None,
-        "updated",
-        "revoke 1, revoke 2",
+    "live invitations, roles as desired": (
+        *(joined(DEVELOPER), TWICE, "unchanged", None, "updated", "revoke 1, revoke 2", DESIRED, {}),
     ),
 }
 
 
 @pytest.mark.parametrize(
-    ("member", "found", "wanted", "policy", "action", "warning", "managed", "changes"), MEMBERS.values(), ids=MEMBERS
+    ("member", "found", "action", "warning", "managed", "changes", "wanted", "policy"), MEMBERS.values(), ids=MEMBERS
 )
-def test_member_is_left_alone_or_updated(member, found, wanted, policy, action, warning, managed, changes):
+def test_member_is_left_alone_or_updated(member, found, action, warning, managed, changes, wanted, policy):
     person, planned = person_of(wanted, found, [member], **policy)
     assert (person.action, planned) == (action, "")
     assert [warning in each for each in person.warnings] == ([True] if warning else [])
