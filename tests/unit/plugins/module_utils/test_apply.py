@@ -217,6 +217,32 @@ def test_rejected_people_stop_nobody_else(cloud, api, change, rejected, said):
     assert all("the API's own words" in str(outcome.error) for outcome in outcomes if outcome.error)
 
 
+@pytest.mark.parametrize("said", WORDS, ids=lambda answer: answer.status)
+@pytest.mark.parametrize("demoted", [True, False], ids=["demoted", "removed"])
+def test_administrator_remains_if_the_new_one_is_rejected(cloud, api, demoted, said):
+    now = current([], [joined(ADMIN), joined(DEVELOPER, email=BOB), joined(DEVELOPER, email=CAROL)])
+    wanted = [desired(ADMIN, email=BOB), *([desired(DEVELOPER)] if demoted else [])]
+    api.update(USERS[BOB], said, roles=[ADMIN])
+    api.remove(USERS[CAROL])
+    api.any_lists([], [member_of(BOB, DEVELOPER)])
+    outcomes = apply(cloud, plan_present(wanted, now, Policy(manage_members=True, purge=True)))
+    assert {each.plan.email: each.action for each in outcomes} == {BOB: "failed", ALICE: "failed", CAROL: "removed"}
+    assert f"{ALICE} remains an administrator because no replacement could be promoted." in [
+        str(each.error) for each in outcomes
+    ]
+
+
+def test_nobody_is_demoted_before_the_promotion_is_known(cloud, api):
+    promoted = [member_of(ALICE, ADMIN), member_of(BOB, ADMIN)]
+    api.update(USERS[BOB], Answer(200, b"<html>"), roles=[ADMIN])
+    api.members(*promoted)
+    api.update(USERS[ALICE], promoted[0], roles=[DEVELOPER])
+    api.members(member_of(ALICE, DEVELOPER), promoted[1])
+    now = current([], [joined(ADMIN), joined(DEVELOPER, email=BOB)])
+    plan = plan_present([desired(DEVELOPER), desired(ADMIN, email=BOB)], now, MANAGED)
+    assert actions(apply(cloud, plan)) == ["updated", "updated"]
+
+
 def test_rejected_people_are_rechecked_together(cloud, api, clock):
     for email in (ALICE, BOB, CAROL):
         api.create(refusal(409), email, roles=[DEVELOPER])

@@ -181,6 +181,13 @@ def test_key_that_may_only_view_can_plan_with_roles_that_somebody_has(policy):
         ensure_present(VIEWS, [Entry(ALICE, roles=("Billing",))], policy, check_mode=True)
 
 
+def test_live_invitation_is_not_given_up_for_a_legacy_role_that_names_no_role():
+    organization = Organization([invited(ADMIN, role="admin")])
+    organization.roles = lambda: [ADMIN]
+    with pytest.raises(OptionError, match="has no system role for the legacy role of alice"):
+        ensure_present(organization, [Entry(ALICE, "developer")], Policy(), check_mode=True)
+
+
 def test_unknown_roles_of_several_people_are_in_one_message():
     roster = [Entry(ALICE, roles=("Devloper",)), Entry(BOB, roles=("Admn",)), Entry(CAROL, roles=("Admn",))]
     with pytest.raises(
