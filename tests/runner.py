@@ -37,11 +37,21 @@ def run_module(module: ModuleType | str, arguments: dict[str, Any]) -> tuple[str
         mock.patch.object(basic.AnsibleModule, "log", lambda _module, *parts, **_rest: logged.extend(parts)),
         # This process goes on, and its garbage is to be collected.
         mock.patch.object(gc, "freeze"),
+        _as_on_a_host(),
         contextlib.redirect_stdout(output),
         contextlib.suppress(SystemExit),
     ):
         module.main()
     return output.getvalue(), str(logged)
+
+
+def _as_on_a_host() -> contextlib.AbstractContextManager[object]:
+    """Have modules warn as on a host, although tests of filters load what only a controller has."""
+    try:
+        internal = importlib.import_module("ansible.module_utils._internal")
+    except ImportError:  # ansible-core < 2.18
+        return contextlib.nullcontext()
+    return mock.patch.object(internal, "is_controller", False, create=True)
 
 
 def result_of(output: str) -> dict[str, Any]:

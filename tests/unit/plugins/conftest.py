@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import os
 from types import SimpleNamespace
 
@@ -18,14 +16,6 @@ from runner import result_of, run_module
 
 from .records import KEY, NOW, ORGANIZATION, SECRET, SETTINGS
 from .scripted import Api
-
-
-@pytest.fixture(autouse=True)
-def as_on_a_host(monkeypatch):
-    """Modules warn as on a host, although tests of filters load what only a controller has."""
-    with contextlib.suppress(ImportError):  # ansible-core < 2.18
-        internal = importlib.import_module("ansible.module_utils._internal")
-        monkeypatch.setattr(internal, "is_controller", False, raising=False)
 
 
 @pytest.fixture(autouse=True)
