@@ -83,9 +83,11 @@ def test_empty_variable_counts_as_unset(run, answer, environment, blank):
 
 KEY_MISSING = (
     "api_key is not set: set the option, or CLICKHOUSE_CLOUD_API_KEY or CLICKHOUSE_TOKEN_KEY in the environment"
+    " of the host that runs the module, without become."
 )
 SECRET_MISSING = (
     "api_secret is not set: set the option, or CLICKHOUSE_CLOUD_API_SECRET or CLICKHOUSE_TOKEN_SECRET in the"
+    " environment of the host that runs the module, without become."
 )
 
 
