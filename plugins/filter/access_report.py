@@ -262,7 +262,7 @@ def access_report(
     notes = []
     if plan_error:
         reason = plan_error.replace("Nothing was changed: ", "")
-        notes.append(f"Not compared with the access list, which cannot be applied: {reason}")
+        notes.append(f"Not compared with the access list: {reason}")
     if keys_error:
         notes.append(f"API keys are not shown. {keys_error}")
     return {
