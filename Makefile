@@ -8,7 +8,7 @@ PYTHON ?= python3
 NOX := build/venv/nox/bin/nox
 
 # What `make test` runs, two at a time, the longest first.
-LAYERS := e2e lint sanity component docs molecule unit oldest galaxy contract
+LAYERS := e2e sanity oldest lint unit galaxy component molecule docs contract
 session-oldest := "matrix(2.16-3.11)" -- unit integration
 
 .PHONY: quick test docs contract demo simulator bench venv clean $(LAYERS:%=layer-%)
