@@ -13,7 +13,7 @@ session-oldest := "matrix(2.16-3.11)" -- unit integration
 
 .PHONY: quick test docs contract demo simulator bench venv clean $(LAYERS:%=layer-%)
 
-quick: $(NOX) # ruff and the unit tests of the plugins
+quick: $(NOX) # ruff and the unit tests of plugins and playbooks
 	@$(NOX) --session quick
 
 test: venv # every layer of tests, and the linters

@@ -208,11 +208,19 @@ def requirements(session: nox.Session) -> None:
 
 @shared
 def quick(session: nox.Session) -> None:
-    """Lint with ruff, and run the unit tests of the plugins, but those that wait for sockets, in seconds."""
+    """Lint with ruff, and run the unit tests of plugins and playbooks, but those that wait for sockets, in seconds."""
     session.run("ruff", "check", "--quiet")
     session.run("ruff", "format", "--check", "--quiet")
     session.run(
-        *["python", "-m", "pytest", "--quiet", "--hypothesis-profile=quick", "tests/unit/plugins"],
+        *[
+            "python",
+            "-m",
+            "pytest",
+            "--quiet",
+            "--hypothesis-profile=quick",
+            "tests/unit/plugins",
+            "tests/unit/playbooks",
+        ],
         *["--ignore-glob=*_wire.py", *session.posargs],
     )
 
