@@ -106,22 +106,6 @@ def test_unknown_id_shows_nothing(run, api, credentials):
     assert ids(run(invitation_info, {**credentials, "invitation_id": uid(5)})) == []
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"invitation_id": "5"}, "invitation_id: '5' is not a UUID"),
-        ({"invitation_id": uid(5), "emails": [ALICE]}, "mutually exclusive"),
-        ({"invitation_id": uid(5), "status": "pending"}, "mutually exclusive"),
-        ({"emails": ["alice"]}, "emails: 'alice' is not a single valid email"),
-        ({"status": "gone"}, "status"),
-    ],
-)
-def test_wrong_option_is_rejected_by_name_before_any_request(run, credentials, options, words):
-    answer = run(invitation_info, {**credentials, **options})
-    assert answer["failed"]
-    assert words in answer["msg"]
-
-
 def test_check_mode_reads_the_same(run, api, credentials):
     for _time in range(2):
         api.invitations(*FOUND)

@@ -9,7 +9,6 @@ import pytest
 from ansible_collections.clickhouse.cloud.plugins.modules import invitations
 
 from ..records import (
-    ADMIN,
     ALICE,
     ANALYST,
     BILLING,
@@ -17,7 +16,6 @@ from ..records import (
     CAROL,
     DAVE,
     DEVELOPER,
-    ORGANIZATION,
     ROLES,
     expired_record,
     invitation_record,
@@ -25,7 +23,6 @@ from ..records import (
     member_record,
     predicted_result,
 )
-from ..scripted import refusal, result
 
 CHECK_MODE = pytest.mark.parametrize("check_mode", [False, True], ids=["for real", "check mode"])
 EVE, MALLORY = "eve@example.com", "mallory@example.com"
@@ -111,73 +108,6 @@ def test_invitations_of_a_roster_are_revoked(task, api, check_mode):
     assert answer["summary"] == {**NOTHING, "deleted": 1, "absent": 1}
     assert answer["members"] == []
     assert "diff" not in answer
-
-
-def test_roster_by_names_without_an_organization_takes_two_requests(task, api):
-    api.expect("GET", "/v1/organizations", result([{"id": ORGANIZATION}]))
-    api.invitations(invitation_record())
-    answer = task({"emails": [ALICE], "roles": ["Developer"], "organization_id": None})
-    assert (answer["changed"], answer["api"]["requests"]) == (False, 2)
-
-
-def test_one_rejection_does_not_stop_the_others(task, api):
-    bob = invitation_record(BOB, roles=[ADMIN], role="admin", number=2)
-    api.invitations()
-    api.members()
-    api.create(refusal(400, "no seats"), ALICE, role="admin")
-    api.create(bob, BOB, role="admin")
-    for _time in range(2):
-        api.invitations(bob)
-        api.members()
-    answer = task({"emails": [ALICE, BOB], "role": "admin"})
-    assert (answer["failed"], answer["changed"]) == (True, True)
-    assert answer["msg"].startswith("1 of 2 people failed. Could not invite alice@example.com: ")
-    assert answer["summary"] == {**NOTHING, "created": 1, "failed": 1}
-    rejected, invited = answer["changes"]
-    assert invited == change(BOB, "created", invitation_result(bob))
-    assert rejected["error"].pop("msg") in answer["msg"]
-    assert rejected["error"] == answer["error"]
-    assert answer["error"]["reason"] == "no seats"
-
-
-def test_resend_sends_one_email_to_each_person_with_an_invitation(task, api):
-    api.invitations(invitation_record(), invitation_record(BOB, number=2))
-    api.members()
-    api.roles(*ROLES)
-    for number, email in enumerate((ALICE, BOB), 1):
-        api.delete(number)
-        api.create(invitation_record(email, number=10 + number), email, roles=[DEVELOPER])
-    api.create(invitation_record(CAROL, number=13), CAROL, roles=[DEVELOPER])
-    answer = task({"emails": [ALICE, BOB, CAROL], "roles": [DEVELOPER.id], "resend": True})
-    assert answer["summary"] == {**NOTHING, "renewed": 2, "created": 1}
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({}, "invitations, emails"),
-        ({"invitations": [{"email": ALICE}]}, f"{ALICE}: no roles given; add, for example, roles: [Developer]."),
-        ({"invitations": [{"email": ALICE, "roles": ["Admin", ""]}]}, f"{ALICE}: roles: an entry is blank"),
-        (
-            {"invitations": [{"email": "bob"}], "role": "admin"},
-            "invitations[0].email: 'bob' is not a single valid email",
-        ),
-        ({"invitations": [{"email": ALICE, "rolle": "admin"}]}, "rolle"),
-        (
-            {"emails": ["bob"], "role": "admin"},
-            "emails: 'bob' is not a single valid email",
-        ),
-        ({"emails": [ALICE], "role": "admin", "roles": ["Admin"]}, "mutually exclusive"),
-        ({"emails": [ALICE], "role": "admin", "renew_before": "1w"}, "renew_before: '1w' is not a duration"),
-        ({"emails": [ALICE], "role": "admin", "purge_limit": "half"}, "purge_limit: 'half' is neither a count"),
-        ({"emails": [], "role": "admin", "purge": True}, "purge: the roster is empty"),
-        ({"emails": [ALICE], "role": "admin", "purge_exclude": [BOB]}, "purge_exclude"),
-    ],
-)
-def test_wrong_option_is_rejected_by_name_before_any_request(task, options, words):
-    answer = task(options)
-    assert answer["failed"]
-    assert words in answer["msg"]
 
 
 @pytest.mark.parametrize(

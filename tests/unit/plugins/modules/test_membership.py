@@ -15,7 +15,6 @@ from ..records import (
     BOB,
     DEVELOPER,
     ROLES,
-    expired_record,
     invitation_record,
     invitation_result,
     member_record,
@@ -59,33 +58,6 @@ def test_member_gets_exactly_these_roles(task, api, check_mode):
     }
 
 
-def test_legacy_role_of_a_member_is_set_in_an_organization_that_takes_it(task, api):
-    before, after = (member_record(ALICE, roles=None, role=role, user_id=USER) for role in ("developer", "admin"))
-    api.invitations()
-    api.members(before)
-    api.update(USER, after, role="admin")
-    api.members(after)
-    assert task({"role": "admin"})["member"] == member_result(after)
-
-
-# members and invitations now | options | action | state
-UNCHANGED = {
-    "member": ([member(DEVELOPER)], [], {"roles": [DEVELOPER.id]}, "unchanged", "member"),
-    "invited": ([], [invitation_record()], {"roles": [DEVELOPER.id]}, "unchanged", "invited"),
-    "expired": ([], [expired_record()], {"roles": [DEVELOPER.id], "renew_before": "never"}, "expired", "expired"),
-    "nothing to take": ([ADMINISTRATOR], [], {"state": "absent"}, "absent", "absent"),
-}
-
-
-@pytest.mark.parametrize(("members", "invitations", "options", "action", "state"), UNCHANGED.values(), ids=UNCHANGED)
-def test_access_as_desired_takes_two_requests(task, api, members, invitations, options, action, state):
-    api.invitations(*invitations)
-    api.members(*members)
-    answer = task(options)
-    assert (answer["action"], answer["state"], answer["changed"]) == (action, state, False)
-    assert answer["api"]["requests"] == 2
-
-
 @CHECK_MODE
 def test_anybody_else_is_invited(task, api, check_mode):
     new = invitation_record(number=9)
@@ -96,16 +68,6 @@ def test_anybody_else_is_invited(task, api, check_mode):
     answer = task({"role": "developer"}, check_mode=check_mode)
     assert (answer["action"], answer["state"], answer["member"]) == ("created", "invited", None)
     assert answer["invitation"] == (predicted_result(role="developer") if check_mode else invitation_result(new))
-
-
-def test_invitation_is_sent_again(task, api):
-    api.invitations(invitation_record())
-    api.members()
-    api.roles(*ROLES)
-    api.delete(1)
-    api.create(invitation_record(number=9), ALICE, roles=[DEVELOPER])
-    answer = task({"roles": [DEVELOPER.id], "resend": True})
-    assert (answer["action"], answer["state"]) == ("renewed", "invited")
 
 
 @CHECK_MODE
@@ -130,15 +92,6 @@ def test_unknown_user_id_is_absent(run, credentials, api):
     assert (answer["action"], answer["state"], answer["changed"]) == ("absent", "absent", False)
 
 
-@CHECK_MODE
-@pytest.mark.parametrize("options", [{"state": "absent"}, {"role": "developer"}], ids=["removed", "demoted"])
-def test_last_administrator_is_kept(task, api, options, check_mode):
-    api.invitations()
-    api.members(member_record(ALICE, roles=None, role="admin", user_id=USER))
-    answer = task(options, check_mode=check_mode)
-    assert answer["msg"].startswith("Nothing was changed: no member would have the system role Admin")
-
-
 def test_rejected_update_leaves_the_member_as_it_was(task, api):
     api.invitations()
     api.members(member(BILLING), ADMINISTRATOR)
@@ -147,33 +100,3 @@ def test_rejected_update_leaves_the_member_as_it_was(task, api):
     assert (answer["failed"], answer["changed"], answer["state"]) == (True, False, "member")
     assert answer["member"] == member_result(member(BILLING))
     assert answer["error"]["reason"] == "the key's own creator"
-
-
-def test_members_that_the_key_may_not_list_are_a_failure(task, api):
-    api.invitations()
-    api.members(answer=refusal(403))
-    answer = task({"role": "admin"})
-    assert (answer["failed"], answer["error"]["status"]) == (True, 403)
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"role": "admin"}, "email"),
-        ({"user_id": USER, "role": "admin"}, "email"),
-        (
-            {"email": "alice", "role": "admin"},
-            "email: 'alice' is not a single valid email",
-        ),
-        ({"email": ALICE}, "role"),
-        ({"email": ALICE, "role": "admin", "roles": ["Admin"]}, "role|roles"),
-        ({"email": ALICE, "role": "admin", "renew_before": "soon"}, "renew_before: 'soon' is not a duration"),
-        ({"state": "absent"}, "email, user_id"),
-        ({"state": "absent", "user_id": "5"}, "user_id: '5' is not a UUID"),
-        ({"state": "absent", "email": ALICE, "user_id": USER}, "email|user_id"),
-    ],
-)
-def test_wrong_option_is_rejected_by_name_before_any_request(run, credentials, options, words):
-    answer = run(membership, {**credentials, **options})
-    assert answer["failed"]
-    assert words in answer["msg"]

@@ -175,17 +175,3 @@ def test_members_that_the_key_may_not_list_are_a_failure(task, api):
     api.members(answer=refusal(403))
     answer = task()
     assert (answer["failed"], answer["error"]["status"]) == (True, 403)
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"emails": ["bob"]}, "emails: 'bob' is not a single valid email"),
-        ({"expires_within": "soon"}, "expires_within: 'soon' is not a duration"),
-        ({"expires_within": "never"}, "expires_within: give a duration such as 48h or 2d."),
-    ],
-)
-def test_wrong_option_is_rejected_by_name_before_any_request(task, options, words):
-    answer = task(options)
-    assert answer["failed"]
-    assert words in answer["msg"]

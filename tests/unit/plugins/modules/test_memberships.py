@@ -17,7 +17,6 @@ from ..records import (
     CAROL,
     DAVE,
     DEVELOPER,
-    ORGANIZATION,
     ROLES,
     invitation_record,
     invitation_result,
@@ -25,7 +24,6 @@ from ..records import (
     member_result,
     predicted_result,
 )
-from ..scripted import refusal, result
 
 CHECK_MODE = pytest.mark.parametrize("check_mode", [False, True], ids=["for real", "check mode"])
 EVE, FRANK = "eve@example.com", "frank@example.com"
@@ -103,22 +101,6 @@ def test_access_list_is_reconciled_and_access_granted_before_it_is_taken(task, a
     }
 
 
-def test_unchanged_access_list_takes_two_requests(task, api):
-    api.invitations(invitation_record())
-    api.members(member(BOB, DEVELOPER))
-    answer = task({"emails": [ALICE, BOB], "roles": [DEVELOPER.id], "purge": True})
-    assert (answer["changed"], answer["changes"], answer["api"]["requests"]) == (False, [], 2)
-    assert "members" not in answer
-
-
-def test_access_list_by_names_without_an_organization_takes_three_requests(task, api):
-    api.expect("GET", "/v1/organizations", result([{"id": ORGANIZATION}]))
-    api.invitations(invitation_record())
-    api.members()
-    answer = task({"emails": [ALICE], "roles": ["Developer"], "organization_id": None})
-    assert (answer["changed"], answer["api"]["requests"]) == (False, 3)
-
-
 @CHECK_MODE
 def test_people_who_are_named_lose_all_access(task, api, check_mode):
     api.invitations(invitation_record(), invitation_record(CAROL, number=3))
@@ -141,47 +123,3 @@ def test_purge_of_more_than_a_quarter_is_rejected_by_default(task, api, check_mo
         "Nothing was changed: purge would take access from 2 of 3 people, and purge_limit (25%) allows 1:"
         f" {BOB}, {EVE}. Check that the roster is complete; if it is, raise purge_limit."
     )
-
-
-def test_one_rejection_does_not_stop_the_others(task, api):
-    api.invitations()
-    api.members(member(ALICE, BILLING), member(BOB, BILLING), member(FRANK, ADMIN))
-    api.update(USERS[ALICE], refusal(400, "not now"), roles=[DEVELOPER])
-    api.update(USERS[BOB], member(BOB, DEVELOPER), roles=[DEVELOPER])
-    for _time in range(2):
-        api.members(member(ALICE, BILLING), member(BOB, DEVELOPER))
-    answer = task({"emails": [ALICE, BOB], "roles": [DEVELOPER.id]})
-    assert (answer["failed"], answer["changed"]) == (True, True)
-    assert answer["msg"].startswith("1 of 2 people failed. Could not change the roles of alice@example.com: ")
-    assert answer["summary"] == {**NOTHING, "updated": 1, "failed": 1}
-    assert answer["changes"][0]["member"] == member_result(member(ALICE, BILLING))
-    assert answer["changes"][0]["error"]["reason"] == answer["error"]["reason"] == "not now"
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({}, "memberships, emails"),
-        (
-            {"memberships": [{"email": "bob"}], "role": "admin"},
-            "memberships[0].email: 'bob' is not a single valid email",
-        ),
-        ({"memberships": [{"email": ALICE}]}, f"{ALICE}: no roles given; add, for example, roles: [Developer]."),
-        ({"emails": [ALICE], "role": "admin", "roles": ["Admin"]}, "mutually exclusive"),
-        (
-            {"emails": [ALICE], "role": "admin", "purge": True, "resend": True},
-            "resend and purge are mutually exclusive",
-        ),
-        ({"emails": [ALICE], "state": "absent", "purge": True}, "purge requires state=present."),
-        ({"memberships": [], "role": "admin", "purge": True}, "purge: the roster is empty"),
-        ({"emails": [ALICE], "role": "admin", "purge_limit": "101%"}, "purge_limit: '101%' is neither a count"),
-        (
-            {"emails": [ALICE], "role": "admin", "purge_exclude": ["bob"]},
-            "purge_exclude: 'bob' is not a single valid email",
-        ),
-    ],
-)
-def test_wrong_option_is_rejected_by_name_before_any_request(task, options, words):
-    answer = task(options)
-    assert answer["failed"]
-    assert words in answer["msg"]
