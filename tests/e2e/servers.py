@@ -4,15 +4,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import socket
 import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from credentials import credentials_in, spellings
-from listener import Listener
 
 
 @dataclass
@@ -100,51 +97,3 @@ class Hostile(Recorder):
             return 200, {"result": [{"userId": "1", "name": secret, "email": "ann@example.com", **person}]}
         ids = {f"{name}@example.com": f"00000000-0000-4000-8000-00000000000{name[0]}" for name in ("dan", "eve")}
         return 200, {"result": [{"id": ids[email], "email": email, **person} for email in ids]}
-
-
-class Proxy(Listener):
-    """Opens tunnels unless it refuses, and records what its clients send."""
-
-    def __init__(self, refusal=None):
-        super().__init__()
-        self.refusal = refusal
-        self.tunnels = []
-        self.received = bytearray()
-        self.address = f"127.0.0.1:{self.port}"
-
-    def serve(self):
-        while True:
-            connection, _address = self.listener.accept()
-            threading.Thread(target=self.take, args=(connection,), daemon=True).start()
-
-    def take(self, client):
-        with client, contextlib.suppress(OSError):
-            head = b""
-            while b"\r\n\r\n" not in head:
-                data = client.recv(65536)
-                if not data:
-                    return
-                head += data
-                self.received += data
-            method, target, _version = head.split(b"\r\n")[0].decode().split()
-            self.tunnels.append(f"{method} {target}")
-            if self.refusal or method != "CONNECT":
-                client.sendall(f"HTTP/1.1 {self.refusal or '405 Method Not Allowed'}\r\n\r\n".encode())
-                return
-            host, _colon, port = target.rpartition(":")
-            with socket.create_connection((host, int(port)), timeout=10) as server:
-                client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                back = threading.Thread(target=self.forward, args=(server, client), daemon=True)
-                back.start()
-                self.forward(client, server, self.received)
-                back.join()
-
-    @staticmethod
-    def forward(source, target, kept=None):
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                if kept is not None:
-                    kept += data
-                target.sendall(data)
-        with contextlib.suppress(OSError):
-            target.shutdown(socket.SHUT_WR)

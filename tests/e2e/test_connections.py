@@ -10,9 +10,7 @@ import json
 
 import pytest
 import trustme
-from credentials import token
 from e2e.runs import play, started
-from e2e.servers import Proxy
 from simulator import Simulator
 
 # requests decides what these try, whatever ansible-core it runs under.
@@ -90,46 +88,6 @@ def test_trust_is_decided_by_options_then_by_the_environment(simulator, messages
         assert f"the certificate of {simulator.url.removeprefix('https://')} is not trusted (" in messages[name]
     assert "no CA that this host trusts issued it" in messages["nothing"]
     assert f"no CA in ca_path ({other}) issued it" in messages["other ca_path over a variable"]
-
-
-def test_proxy_tunnels_requests_and_sees_neither_key_nor_path(simulator, messages_of, bundle):
-    with Proxy() as proxy, Proxy("403 Forbidden") as unused:
-        messages = messages_of(
-            {
-                "proxy": ({"ca_path": bundle}, {"HTTPS_PROXY": f"http://{proxy.address}"}),
-                "proxy with a user": (
-                    {"ca_path": bundle},
-                    {"ALL_PROXY": f"http://me:pass-through@{proxy.address}"},
-                ),
-                "certificate that is not trusted": ({}, {"HTTPS_PROXY": f"http://{proxy.address}"}),
-                "no_proxy": ({"ca_path": bundle}, {"HTTPS_PROXY": f"http://{unused.address}", "NO_PROXY": "127.0.0.1"}),
-            }
-        )
-        assert "is not trusted (" in messages.pop("certificate that is not trusted")
-        assert messages == dict.fromkeys(messages)
-        assert proxy.tunnels == [f"CONNECT {simulator.url.removeprefix('https://')}"] * 3
-        assert unused.tunnels == []
-        for hidden in (simulator.key, simulator.secret, token(simulator.key, simulator.secret), "/v1/"):
-            assert hidden.encode() not in proxy.received
-
-
-def test_proxy_that_rejects_a_tunnel_is_named(simulator, messages_of, bundle):
-    with Proxy("407 Proxy Authentication Required") as strict, Proxy("502 Bad Gateway") as broken:
-        messages = messages_of(
-            {
-                "407 Proxy Authentication Required": (
-                    {"ca_path": bundle},
-                    {"HTTPS_PROXY": f"http://me:pass-through@{strict.address}"},
-                ),
-                "502 Bad Gateway": ({"ca_path": bundle}, {"ALL_PROXY": f"http://{broken.address}"}),
-                "refused": ({"ca_path": bundle}, {"https_proxy": "http://127.0.0.1:1"}),
-            }
-        )
-    for words, message in messages.items():
-        assert "the proxy did not let the request through (" in message
-        assert words in message
-        assert "; check the proxy variables where the module runs" in message
-    assert simulator.requests == []
 
 
 def test_parallel_jobs_on_one_key_all_succeed(tmp_path):
