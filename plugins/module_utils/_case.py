@@ -149,16 +149,15 @@ class Case:
     def remaining(self) -> list[Invitation]:
         """The invitations to be revoked that are still there."""
         gone = self._gone()
-        changes = dict.fromkeys((*self.plan.changes, *(attempt.change for attempt in self.attempts)))
-        return [change.invitation for change in changes if isinstance(change, Revoke) and change not in gone]
+        return [change.invitation for change in self._changes if isinstance(change, Revoke) and change not in gone]
 
     @property
     def member(self) -> Member | None:
-        """The member, unless this run removed them. Of two accounts, one that is still there."""
+        """The member, also one who joined meanwhile, unless this run removed them. Of two accounts, one still there."""
         gone = self._gone()
-        removals = [change for change in self.plan.changes if isinstance(change, Remove)]
-        left = (change.member for change in removals if change not in gone)
-        return next(left, None) if removals else self.plan.member
+        changes = [change for change in self._changes if isinstance(change, (Update, Remove))]
+        left = (change.member for change in changes if change not in gone)
+        return next(left, None) if changes else self.plan.member
 
     @property
     def changed(self) -> bool:
@@ -212,14 +211,18 @@ class Case:
 
     def shown_invitation(self, reading: Reading) -> Invitation | None:
         """A live invitation that the re-read shows, other than those revoked, which a stale read may still show."""
-        changes = (*self.plan.changes, *(attempt.change for attempt in self.attempts))
-        revoked = {change.invitation.id for change in changes if isinstance(change, Revoke)}
+        revoked = {change.invitation.id for change in self._changes if isinstance(change, Revoke)}
         theirs = (each for each in reading.invited[self.plan.email] if each.id not in revoked)
         return latest(each for each in theirs if not each.expired(reading.now))
 
     def shown_member(self, reading: Reading) -> Member | None:
         """The member that the re-read shows."""
         return next(iter(reading.joined[self.plan.email]), None)
+
+    @property
+    def _changes(self) -> Sequence[Change]:
+        """The planned changes, and those that were attempted beyond the plan."""
+        return list(dict.fromkeys((*self.plan.changes, *(attempt.change for attempt in self.attempts))))
 
     def _deletion(self, attempt: Attempt, error: ApiError) -> Deletion | ApiError | None:
         """What came of a deletion that failed."""

@@ -32,7 +32,7 @@ from ._case import AMBIGUOUS, REJECTED
 from ._changes import Invite, Outcome, Remove, Revoke, Update
 from ._errors import ApiError
 from ._plan import member_warnings
-from ._records import Deletion, Desired, Invitation, Member, latest
+from ._records import Deletion, Desired, Invitation, Member, latest, live_only
 from ._roles import Match, describe, match
 
 if TYPE_CHECKING:
@@ -183,9 +183,11 @@ def _found(case: Case, reading: Reading) -> Verdict | None:
     if not case.manage_members:
         warnings = case.plan.warnings + member_warnings(case.desired, member)
         return Outcome(case.plan, "member", case.changed, member=member, warnings=warnings)
-    if match(case.desired, member) is Match.YES:
+    # Who joined with one of two invitations has the other one still.
+    revoke = list(map(Revoke, live_only(case.remaining, case.now)))
+    if match(case.desired, member) is Match.YES and not revoke:
         return Outcome(case.plan, "unchanged", case.changed, member=member, warnings=case.plan.warnings)
-    return Due([Update(member, case.desired)])
+    return Due([*revoke, Update(member, case.desired)])
 
 
 def _with_invitation(case: Case, invitation: Invitation) -> Outcome:
