@@ -116,7 +116,7 @@ _value:
 # What each action is called, of one person and of several, in the order of a sentence.
 _WORDS = {
     "created": ("invited", "invited"),
-    "replaced": ("invited again with other roles", "invited again with other roles"),
+    "replaced": ("invitation replaced", "invitations replaced"),
     "renewed": ("invitation sent again", "invitations sent again"),
     "updated": ("member changed", "members changed"),
     "deleted": ("invitation revoked", "invitations revoked"),

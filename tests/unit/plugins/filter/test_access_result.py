@@ -27,7 +27,7 @@ def people(**states):
         (
             "roster",
             {"updated": 1, "replaced": 2, "failed": 3},
-            "2 invited again with other roles; 1 member changed; 3 failed.",
+            "2 invitations replaced; 1 member changed; 3 failed.",
         ),
         (
             "invite",
