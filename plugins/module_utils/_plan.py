@@ -76,7 +76,7 @@ def plan_revocation(invitation: Invitation | None, current: Current) -> Plan:
 
 
 def fold(desired: Iterable[Desired]) -> list[Desired]:
-    """Drop repetitions, in order.
+    """Drop repetitions, in order. The legacy role and its system role are the same.
 
     :raises OptionError: if a person is listed with different roles.
     """
@@ -84,7 +84,7 @@ def fold(desired: Iterable[Desired]) -> list[Desired]:
     mistakes = []
     for each in desired:
         first = folded.setdefault(each.email, each)
-        if first != each:
+        if match(first, each) is not Match.YES:
             mistakes.append(
                 f"{each.email} is listed twice with different roles: {describe(first)}, and {describe(each)};"
                 " delete one of the two entries."

@@ -622,14 +622,20 @@ def test_repeated_people_are_folded_in_order():
     assert fold([bob, alice, bob, carol, alice]) == [bob, alice, carol]
 
 
+def test_legacy_role_and_its_system_role_are_folded():
+    by_role, by_id, both = desired(role="admin"), desired(ADMIN), desired(ADMIN, role="admin")
+    assert fold([by_role, by_id, both]) == [by_role]
+    assert fold([by_id, both, by_role]) == [by_id]
+
+
 @pytest.mark.parametrize(
     ("second", "roles"),
     [
         (desired(BILLING), "Admin, and Billing"),
         (desired(ADMIN, BILLING), "Admin, and Admin, Billing"),
-        (desired(role="admin"), "Admin, and admin"),
+        (desired(role="developer"), "Admin, and developer"),
     ],
-    ids=["other roles", "more roles", "the legacy role"],
+    ids=["other roles", "more roles", "another legacy role"],
 )
 def test_person_listed_with_different_roles_is_rejected(second, roles):
     with pytest.raises(OptionError) as caught:
