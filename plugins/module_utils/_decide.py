@@ -67,7 +67,7 @@ def decide(case: Case) -> Verdict:
 
 
 def not_attempted(person: PersonPlan, reason: ApiError) -> Outcome:
-    """The outcome for a person whose changes do not begin, because of a systemic failure."""
+    """The outcome for a person whose changes do not begin, because of an earlier failure."""
     sentence = f"{person.email} was not attempted after an earlier failure"
     error = replace(reason, sentence=sentence, reason=f"not attempted after: {reason.reason}")
     return Outcome(person, "failed", False, person.invitation, person.member, error, person.warnings)
