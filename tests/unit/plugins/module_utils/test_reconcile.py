@@ -359,15 +359,6 @@ def test_one_person_is_a_roster_of_one(make, entry, policy):
 FAILURE = ApiError("Could not do it", "no seats", "POST", "/v1/organizations", 400, "request-1")
 ERROR = {"status": 400, "reason": "no seats", "request_id": "request-1", "method": "POST", "path": "/v1/organizations"}
 SHOWN_DEVELOPER = [{"role_id": DEVELOPER.id, "role_name": "Developer", "role_type": "system"}]
-INVITATION = {
-    "id": uid(1),
-    "email": ALICE,
-    "role": "developer",
-    "assigned_roles": SHOWN_DEVELOPER,
-    "created_at": invited().created_at,
-    "expire_at": invited().expire_at,
-    "expired": False,
-}
 MEMBER = {
     "user_id": USERS[BOB],
     "name": None,
@@ -388,30 +379,6 @@ def report_of(wanted, found=(), joined_now=(), policy=None, warnings=(), **failu
         for name in [each.plan.email.split("@")[0]]
     ]
     return Report(plan, current(found, joined_now), outcomes, NOW, warnings)
-
-
-def test_result_for_one_invitation():
-    report = report_of([desired(DEVELOPER)], [invited(DEVELOPER)], warnings=["Beware."])
-    assert person_result(report, diff=False) == {
-        "action": "unchanged",
-        "changed": False,
-        "invitation": INVITATION,
-        "member": None,
-        "warnings": ["Beware."],
-    }
-
-
-def test_result_for_one_membership():
-    report = report_of([desired(DEVELOPER, email=BOB)], [], [joined(DEVELOPER, email=BOB)], MANAGED)
-    assert person_result(report, diff=True) == {
-        "action": "unchanged",
-        "changed": False,
-        "state": "member",
-        "invitation": None,
-        "member": MEMBER,
-        "warnings": [],
-        "diff": {"before": "", "after": ""},
-    }
 
 
 def test_result_for_one_failed_person_has_the_error():
@@ -493,28 +460,6 @@ def test_roster_of_people_who_lose_access_says_nothing_of_others():
     plan = plan_absent([ALICE], now, MANAGED)
     report = Report(plan, now, list(map(predict, plan.people)), NOW)
     assert roster_result(report, diff=False)["not_listed"] == []
-
-
-def test_result_for_a_roster_of_memberships():
-    report = report_of([desired(DEVELOPER, email=BOB)], [], [joined(ADMIN, email=BOB)], MANAGED)
-    assert roster_result(report, diff=False) == {
-        "changed": True,
-        "changes": [{"email": BOB, "action": "updated", "invitation": None, "member": MEMBER}],
-        "summary": {
-            "created": 0,
-            "unchanged": 0,
-            "replaced": 0,
-            "renewed": 0,
-            "updated": 1,
-            "deleted": 0,
-            "removed": 0,
-            "absent": 0,
-            "expired": 0,
-            "failed": 0,
-        },
-        "not_listed": [],
-        "warnings": [],
-    }
 
 
 def test_message_has_the_first_five_failures():
