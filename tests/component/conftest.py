@@ -7,8 +7,9 @@ import os
 
 import pytest
 from ansible_collections.clickhouse.cloud.plugins.module_utils import _module
+from cast import EVE
 from clock import Clock
-from component.harness import EVE, Runner
+from component.harness import Runner
 from simulator import Simulator, cloud
 
 

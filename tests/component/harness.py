@@ -7,12 +7,12 @@ from __future__ import annotations
 import itertools
 import time
 
+from cast import ALICE
 from component.documented import check_documented
 from credentials import token
 from runner import result_of, run_module
 from simulator.faults import WRITES
 
-ANN, BOB, CAT, DAN, EVE = (f"{name}@example.com" for name in ("ann", "bob", "cat", "dan", "eve"))
 DAY = 24 * 3600.0
 
 ORGANIZATIONS, ROLES, KEYS, LIST, MEMBERS = (
@@ -82,7 +82,7 @@ def check_failures(result):
         assert error["reason"]
 
 
-def invitations_of(simulator, email=ANN):
+def invitations_of(simulator, email=ALICE):
     """IDs of the invitations that a person has in truth, oldest first."""
     return [invitation["id"] for invitation in simulator.invitations if invitation["email"].lower() == email]
 
@@ -97,7 +97,7 @@ def role_names(record):
     return sorted(role["roleName"] for role in record["assignedRoles"])
 
 
-def emails_to(simulator, email=ANN):
+def emails_to(simulator, email=ALICE):
     """How many emails a person got."""
     return sum(each["email"].lower() == email for each in simulator.emails)
 

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from component.harness import ANN, BOB, CAT, DAN, DAY
+from cast import ALICE, BOB, CAROL, DAVE
+from component.harness import DAY
 from hypothesis import strategies as st
 
-PEOPLE = [ANN, BOB, CAT, DAN]
+PEOPLE = [ALICE, BOB, CAROL, DAVE]
 ROLES = ["Admin", "Developer", "Billing", "Night shift"]
 HOUR = 3600.0
 UNKNOWN_ID = "5f0c6a52-6c52-4f0a-9a5e-0d6b1f7f2c11"
@@ -58,7 +59,7 @@ def some(values, **sizes):
     return st.lists(st.sampled_from(values), unique=True, **sizes)
 
 
-emails = st.sampled_from([*PEOPLE, "Ann@Example.com", "BOB@example.com"])
+emails = st.sampled_from([*PEOPLE, "Alice@Example.com", "BOB@example.com"])
 
 # Without times in its records, the tests could not tell which invitations a list leaves out as expired.
 settings = st.fixed_dictionaries(

@@ -12,14 +12,10 @@ import itertools
 from typing import Any, NamedTuple
 
 import pytest
+from cast import ALICE, BOB, CAROL, DAVE, EVE
 from component.harness import (
-    ANN,
-    BOB,
-    CAT,
     CREATE,
-    DAN,
     DELETE,
-    EVE,
     LIST,
     MEMBERS,
     REMOVE,
@@ -31,9 +27,9 @@ from component.harness import (
     role_names,
 )
 
-DEVELOPER = {"email": ANN, "roles": ["Developer"]}
-ADMIN = {"email": ANN, "roles": ["Admin"]}
-ABSENT = {"email": ANN, "state": "absent"}
+DEVELOPER = {"email": ALICE, "roles": ["Developer"]}
+ADMIN = {"email": ALICE, "roles": ["Admin"]}
+ABSENT = {"email": ALICE, "state": "absent"}
 ADMIN_EVE = {"email": EVE, "role": "admin"}
 
 
@@ -54,7 +50,7 @@ def test_invitation_from_the_first_email_to_the_last(run, simulator):
         ({"state": "absent"}, "absent", None),
     ]
     for options, action, roles in story:
-        result = run("invitation", email=" Ann@Example.COM ", **options)
+        result = run("invitation", email=" Alice@Example.COM ", **options)
         assert (result["action"], result["changed"]) == (action, action not in ("unchanged", "absent"))
         assert [role_names(each) for each in simulator.invitations] == ([roles] if roles else [])
     assert emails_to(simulator) == 3
@@ -64,51 +60,51 @@ def test_invitation_from_the_first_email_to_the_last(run, simulator):
 def test_expired_invitation_is_sent_again_once(run, simulator, beside, list_expired):
     simulator.configure(second_beside_expired=beside, list_expired=list_expired)
     run("invitation", **DEVELOPER)
-    simulator.expire(ANN)
+    simulator.expire(ALICE)
     results = [run("invitation", **DEVELOPER)["action"] for _run in range(2)]
     assert results == ["renewed" if list_expired else "created", "unchanged"]
     assert emails_to(simulator) == 2
 
 
 def test_one_statement_holds_from_the_invitation_to_the_removal(run, simulator):
-    billing = {"email": ANN, "roles": ["Billing"]}
+    billing = {"email": ALICE, "roles": ["Billing"]}
     assert run("membership", **billing)["state"] == "invited"
-    simulator.accept(ANN)
+    simulator.accept(ALICE)
     joined = run("membership", **billing)
     assert (joined["action"], joined["state"]) == ("unchanged", "member")
-    updated = run("membership", email=ANN, roles=["Member", "Billing"])
+    updated = run("membership", email=ALICE, roles=["Member", "Billing"])
     assert (updated["action"], updated["state"]) == ("updated", "member")
-    assert members_now(simulator)[ANN] == ["Billing", "Member"]
-    simulator.invite(ANN, role="admin")
-    simulator.invite(ANN, role="admin", expired=True)
+    assert members_now(simulator)[ALICE] == ["Billing", "Member"]
+    simulator.invite(ALICE, role="admin")
+    simulator.invite(ALICE, role="admin", expired=True)
     assert run("membership", **ABSENT)["action"] == "removed"
     assert (simulator.invitations, list(members_now(simulator))) == ([], [EVE])
     assert run("membership", **ABSENT)["action"] == "absent"
-    simulator.sign_on(ANN)
-    assert run("membership_info", emails=[ANN])["memberships"][0]["state"] == "member"
-    assert actions(run("memberships", memberships=[ADMIN_EVE], purge=True, purge_limit="1")) == {ANN: "removed"}
+    simulator.sign_on(ALICE)
+    assert run("membership_info", emails=[ALICE])["memberships"][0]["state"] == "member"
+    assert actions(run("memberships", memberships=[ADMIN_EVE], purge=True, purge_limit="1")) == {ALICE: "removed"}
 
 
 def test_both_accounts_of_a_person_are_removed_but_by_user_id_only_one(run, simulator):
-    simulator.add_member(ANN)
+    simulator.add_member(ALICE)
     for _turn in range(2):
-        account = simulator.add_member(ANN, account="sso")
+        account = simulator.add_member(ALICE, account="sso")
         run("membership", user_id=account["userId"].upper(), state="absent")
-        assert list(members_now(simulator)) == [EVE, ANN]
-    simulator.add_member(ANN, account="sso")
+        assert list(members_now(simulator)) == [EVE, ALICE]
+    simulator.add_member(ALICE, account="sso")
     run("membership", **ABSENT)
     assert [member["email"] for member in simulator.members] == [EVE]
 
 
 def test_purge_makes_the_roster_the_access_list(run, simulator):
     simulator.add_member(BOB, role_names=["Billing"])
-    simulator.add_member(CAT)
-    simulator.invite(DAN, role="admin")
+    simulator.add_member(CAROL)
+    simulator.invite(DAVE, role="admin")
     roster = {"memberships": [ADMIN_EVE, {"email": BOB, "roles": ["Member"]}, DEVELOPER], "purge": True}
     result = run("memberships", **roster, purge_limit="50%")
-    assert actions(result) == {ANN: "created", BOB: "updated", CAT: "removed", DAN: "deleted"}
+    assert actions(result) == {ALICE: "created", BOB: "updated", CAROL: "removed", DAVE: "deleted"}
     assert members_now(simulator) == {EVE: ["Admin"], BOB: ["Member"]}
-    assert [invitation["email"] for invitation in simulator.invitations] == [ANN]
+    assert [invitation["email"] for invitation in simulator.invitations] == [ALICE]
     assert not run("memberships", **roster)["changed"]
 
 
@@ -121,7 +117,7 @@ ERAS = ["custom_roles_available", "legacy", "migrated_rejects", "migrated_frozen
 @pytest.mark.parametrize("era", ERAS)
 def test_three_runs_send_one_email_in_every_kind_of_organization(run, simulator, era, roles):
     simulator.configure(organization_era=era)
-    results = [run("invitation", email=ANN, renew_before=renew, **roles) for renew in ("0s", "12h", "30d")]
+    results = [run("invitation", email=ALICE, renew_before=renew, **roles) for renew in ("0s", "12h", "30d")]
     if (era == "legacy" and "roles" in roles) or (era == "migrated_rejects" and "role" in roles):
         assert {result["error"]["status"] for result in results} == {400}
         assert ("use roles instead of role" in results[0]["msg"]) == (era == "migrated_rejects")
@@ -133,8 +129,8 @@ def test_three_runs_send_one_email_in_every_kind_of_organization(run, simulator,
 
 def test_replacement_by_the_legacy_role_works_in_a_migrated_organization(run, simulator):
     simulator.configure(organization_era="migrated_rejects")
-    simulator.invite(ANN, role_names=["Developer"])
-    results = [run("invitation", email=ANN, role="admin") for _run in range(3)]
+    simulator.invite(ALICE, role_names=["Developer"])
+    results = [run("invitation", email=ALICE, role="admin") for _run in range(3)]
     assert [result["action"] for result in results] == ["replaced", "unchanged", "unchanged"]
     assert role_names(simulator.invitations[0]) == ["Admin"]
 
@@ -145,11 +141,11 @@ def test_members_roles_change_in_every_kind_of_organization(run, simulator, era,
     if era == "legacy" and "roles" in roles:
         pytest.skip("it has no roles but the legacy one")
     simulator.configure(organization_era=era)
-    simulator.add_member(ANN, role="developer")
-    results = [run("membership", email=ANN, **roles) for _run in range(2)]
+    simulator.add_member(ALICE, role="developer")
+    results = [run("membership", email=ALICE, **roles) for _run in range(2)]
     assert [result["action"] for result in results] == ["updated", "unchanged"]
     simulator.configure(organization_era="custom_roles_available")
-    assert members_now(simulator)[ANN] == ["Admin"]
+    assert members_now(simulator)[ALICE] == ["Admin"]
     assert calls(simulator).count(UPDATE) == 1
 
 
@@ -159,7 +155,7 @@ def test_members_roles_change_in_every_kind_of_organization(run, simulator, era,
 @pytest.mark.parametrize("has", [None, "invited"])
 def test_stale_list_does_not_get_an_invitation_sent_twice(run, simulator, has):
     if has:
-        simulator.invite(ANN, role="admin")
+        simulator.invite(ALICE, role="admin")
     simulator.configure(stale_reads=2)
     simulator.order_fault("disconnect", operation=CREATE, applied=True)
     result = run("invitation", **DEVELOPER)
@@ -172,7 +168,7 @@ def test_stale_list_does_not_get_an_invitation_sent_twice(run, simulator, has):
 @pytest.mark.parametrize("ambiguous", [False, True])
 def test_stale_list_that_shows_a_replaced_invitation_gets_nobody_invited_twice(run, simulator, expired, ambiguous):
     simulator.configure(second_invitation="allow")
-    simulator.invite(ANN, role="admin", expired=expired)
+    simulator.invite(ALICE, role="admin", expired=expired)
     simulator.configure(stale_reads=1)
     sent = run("invitation", **DEVELOPER)["invitation"]
     if ambiguous:
@@ -193,7 +189,7 @@ def test_stale_list_that_shows_a_replaced_invitation_gets_nobody_invited_twice(r
 @pytest.mark.parametrize("ambiguous", [False, True])
 def test_stale_list_that_shows_a_replaced_invitation_leaves_nobody_in(run, simulator, module, options, ambiguous):
     simulator.invite(BOB, role="developer")
-    simulator.invite(ANN, role="admin")
+    simulator.invite(ALICE, role="admin")
     simulator.configure(stale_reads=2)
     run("invitation", **DEVELOPER)
     if ambiguous:
@@ -218,7 +214,7 @@ def test_update_that_is_shown_late_is_verified_for_all_people_together(run, simu
 
 
 class Race(NamedTuple):
-    """Somebody else does this for Ann at the same time, right before or after a call. And what the task tells then."""
+    """Somebody else does this for Alice right before or after a call, and what the task tells then."""
 
     module: str
     options: dict[str, Any]
@@ -231,7 +227,7 @@ class Race(NamedTuple):
     stale_reads: int = 0
 
 
-BILLING = {"email": ANN, "roles": ["Billing"]}
+BILLING = {"email": ALICE, "roles": ["Billing"]}
 RACES = {
     "same invitation": Race("invitation", DEVELOPER, None, CREATE, "invite", {"role": "developer"}, "unchanged"),
     "other invitation": Race(
@@ -271,9 +267,9 @@ RACES = {
 @pytest.mark.parametrize("race", RACES.values(), ids=RACES)
 def test_race_is_told_as_it_ended(run, simulator, race):
     if race.has in ("joined", "both"):
-        simulator.add_member(ANN)
+        simulator.add_member(ALICE)
     if race.has in ("invited", "both"):
-        simulator.invite(ANN, role="admin")
+        simulator.invite(ALICE, role="admin")
     simulator.configure(stale_reads=race.stale_reads)
     simulator.order_fault("race", operation=race.operation, action=race.action, **race.parameters)
     result = run(race.module, **race.options)
@@ -285,9 +281,9 @@ def test_race_is_told_as_it_ended(run, simulator, race):
 
 def test_other_invitation_in_place_of_a_replaced_one_is_a_failure(run, simulator):
     simulator.configure(second_invitation="allow")
-    simulator.invite(ANN, role="admin")
+    simulator.invite(ALICE, role="admin")
     simulator.order_fault("race", operation=DELETE, action="delete")
-    simulator.order_fault("race", operation=LIST, skip=1, action="invite", email=ANN, role_names=["Billing"])
+    simulator.order_fault("race", operation=LIST, skip=1, action="invite", email=ALICE, role_names=["Billing"])
     result = run("invitation", **DEVELOPER)
     assert (result["failed"], result["changed"]) == (True, False)
     assert "with other roles (Billing)" in result["msg"]
@@ -298,15 +294,15 @@ def test_other_invitation_in_place_of_a_replaced_one_is_a_failure(run, simulator
 @pytest.mark.parametrize("state", ["present", "absent"])
 def test_last_administrator_whom_the_api_keeps_does_not_stop_the_others(run, simulator, status, state):
     simulator.configure(last_admin_status=status)
-    simulator.add_member(ANN, role="admin")
+    simulator.add_member(ALICE, role="admin")
     simulator.add_member(BOB)
     operation = UPDATE if state == "present" else REMOVE
     # The other administrator is demoted by somebody else at the same moment.
     simulator.order_fault("race", operation=operation, action="update_member", email=EVE, role_names=["Developer"])
-    result = run("memberships", emails=[ANN, BOB], state=state, roles=["Billing"])
-    assert actions(result) == {ANN: "failed", BOB: "updated" if state == "present" else "removed"}
+    result = run("memberships", emails=[ALICE, BOB], state=state, roles=["Billing"])
+    assert actions(result) == {ALICE: "failed", BOB: "updated" if state == "present" else "removed"}
     assert "at least one admin" in result["msg"]
-    assert members_now(simulator)[ANN] == ["Admin"]
+    assert members_now(simulator)[ALICE] == ["Admin"]
 
 
 # --- shared waits ----------------------------------------------------------------------------------------------------

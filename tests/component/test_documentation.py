@@ -10,8 +10,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
+from cast import ALICE, BOB, DAVE
 from component.documented import check_documented, returned, schema
-from component.harness import ANN, BOB, CREATE, DAN, UPDATE
+from component.harness import CREATE, UPDATE
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = (
@@ -64,8 +65,8 @@ def test_every_documented_field_is_returned(run, simulator):
     simulator.order_fault("status", operation=UPDATE, status=409, body="envelope", times=2)
     role, wrong = {"role": "developer"}, {"organization_id": "nonsense"}
     tasks = {
-        "invitation": [{"email": ANN, **role}, {"email": BOB, **role}, {"email": "not an address", **role}],
-        "invitations": [{"emails": ["cat@example.com", DAN, BOB], **role}],
+        "invitation": [{"email": ALICE, **role}, {"email": BOB, **role}, {"email": "not an address", **role}],
+        "invitations": [{"emails": ["carol@example.com", DAVE, BOB], **role}],
         "invitation_info": [{"members": True}, wrong],
         "membership": [{"email": "fay@example.com", **role}, {"email": BOB, **role}],
         "memberships": [{"emails": ["gus@example.com", BOB], "role": "admin"}, {"emails": ["no"], **role}],

@@ -16,14 +16,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import pytest
+from cast import ALICE, BOB, CAROL, DAVE, EVE
 from component.harness import (
-    ANN,
-    BOB,
-    CAT,
     CREATE,
-    DAN,
     DELETE,
-    EVE,
     GET,
     KEYS,
     LIST,
@@ -41,7 +37,7 @@ from simulator.faults import BODIES
 # A short api_timeout can end a request while a socket is made or a finalizer runs.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
-INVITATION_ID = "the ID of Ann's invitation"
+INVITATION_ID = "the ID of Alice's invitation"
 METHODS = {CREATE: "POST", DELETE: "DELETE", UPDATE: "PATCH", REMOVE: "DELETE"}
 
 
@@ -67,86 +63,86 @@ ADMIN = {"role": "admin"}
 TASKS = {
     "invitation, created": Task(
         "invitation",
-        {"email": ANN, "roles": ["Billing"], "organization_id": ...},
+        {"email": ALICE, "roles": ["Billing"], "organization_id": ...},
         [ORGANIZATIONS, LIST, ROLES, MEMBERS, CREATE],
-        {ANN: "created"},
-        [ANN],
+        {ALICE: "created"},
+        [ALICE],
     ),
     "invitation, deleted": Task(
         "invitation",
-        {"email": ANN, "state": "absent"},
+        {"email": ALICE, "state": "absent"},
         [LIST, DELETE],
-        {ANN: "deleted"},
-        invitations={ANN: ADMIN},
+        {ALICE: "deleted"},
+        invitations={ALICE: ADMIN},
     ),
     "invitation, deleted by ID": Task(
         "invitation",
         {"invitation_id": INVITATION_ID, "state": "absent"},
         [GET, DELETE],
-        {ANN: "deleted"},
-        invitations={ANN: ADMIN},
+        {ALICE: "deleted"},
+        invitations={ALICE: ADMIN},
     ),
     "invitation, replaced": Task(
         "invitation",
-        {"email": ANN, "roles": ["Billing"]},
+        {"email": ALICE, "roles": ["Billing"]},
         [LIST, ROLES, DELETE, CREATE],
-        {ANN: "replaced"},
-        [ANN],
-        {ANN: ADMIN},
+        {ALICE: "replaced"},
+        [ALICE],
+        {ALICE: ADMIN},
     ),
     "invitation, renewed": Task(
         "invitation",
-        {"email": ANN, "role": "admin"},
+        {"email": ALICE, "role": "admin"},
         [LIST, MEMBERS, DELETE, CREATE],
-        {ANN: "renewed"},
-        [ANN],
-        {ANN: {"role": "admin", "expired": True}},
+        {ALICE: "renewed"},
+        [ALICE],
+        {ALICE: {"role": "admin", "expired": True}},
     ),
     "invitations, purged": Task(
         "invitations",
         {
-            "invitations": [{"email": ANN}, {"email": BOB, "roles": ["Member"]}, {"email": CAT}],
+            "invitations": [{"email": ALICE}, {"email": BOB, "roles": ["Member"]}, {"email": CAROL}],
             "roles": ["Billing"],
             "purge": True,
             "organization_id": ...,
         },
         [ORGANIZATIONS, LIST, ROLES, MEMBERS, DELETE, CREATE],
-        {ANN: "created", BOB: "replaced", CAT: "created", DAN: "deleted"},
-        [ANN, BOB, CAT],
-        {BOB: ADMIN, DAN: {"role": "developer"}},
+        {ALICE: "created", BOB: "replaced", CAROL: "created", DAVE: "deleted"},
+        [ALICE, BOB, CAROL],
+        {BOB: ADMIN, DAVE: {"role": "developer"}},
     ),
     "membership, updated": Task(
         "membership",
-        {"email": ANN, "roles": ["Billing"], "organization_id": ...},
+        {"email": ALICE, "roles": ["Billing"], "organization_id": ...},
         [ORGANIZATIONS, LIST, MEMBERS, ROLES, UPDATE],
-        {ANN: "updated"},
-        members={ANN: ["Member"]},
+        {ALICE: "updated"},
+        members={ALICE: ["Member"]},
     ),
     "membership, removed": Task(
         "membership",
-        {"email": ANN, "state": "absent"},
+        {"email": ALICE, "state": "absent"},
         [LIST, MEMBERS, REMOVE, DELETE],
-        {ANN: "removed"},
-        invitations={ANN: ADMIN},
-        members={ANN: ["Member"]},
+        {ALICE: "removed"},
+        invitations={ALICE: ADMIN},
+        members={ALICE: ["Member"]},
     ),
     "memberships, purged": Task(
         "memberships",
         {
-            "memberships": [{"email": ANN}, {"email": BOB, "role": "admin"}],
+            "memberships": [{"email": ALICE}, {"email": BOB, "role": "admin"}],
             "roles": ["Billing"],
             "purge": True,
             "purge_limit": "100%",
         },
         [LIST, MEMBERS, ROLES, CREATE, UPDATE, REMOVE, DELETE],
-        {ANN: "created", BOB: "updated", CAT: "deleted", DAN: "removed", EVE: "removed"},
-        [ANN],
-        {CAT: ADMIN},
-        {BOB: ["Member"], DAN: ["Member"], EVE: ["Admin"]},
+        {ALICE: "created", BOB: "updated", CAROL: "deleted", DAVE: "removed", EVE: "removed"},
+        [ALICE],
+        {CAROL: ADMIN},
+        {BOB: ["Member"], DAVE: ["Member"], EVE: ["Admin"]},
     ),
-    "invitation_info": Task("invitation_info", {"members": True}, [LIST, MEMBERS], invitations={ANN: ADMIN}),
+    "invitation_info": Task("invitation_info", {"members": True}, [LIST, MEMBERS], invitations={ALICE: ADMIN}),
     "membership_info": Task(
-        "membership_info", {}, [LIST, MEMBERS], invitations={ANN: ADMIN}, members={BOB: ["Member"]}
+        "membership_info", {}, [LIST, MEMBERS], invitations={ALICE: ADMIN}, members={BOB: ["Member"]}
     ),
     "role_info": Task("role_info", {}, [ROLES]),
     "api_key_info": Task("api_key_info", {}, [KEYS]),
@@ -308,7 +304,7 @@ def outcome_of(task, call, fault):
     status = fault.parameters.get("status")
     # What a gateway says is not the API's.
     rejected = status in (*REJECTIONS, 403, 404) and fault.parameters["body"] == "envelope"
-    replaced = task.invitations.get(ANN) if task.module == "invitation" and task.emails else None
+    replaced = task.invitations.get(ALICE) if task.module == "invitation" and task.emails else None
     if call == CREATE and replaced and not replaced.get("expired"):
         # A live invitation was revoked: the API is asked once more.
         return OK if rejected and status != 403 else fault.create
@@ -371,7 +367,7 @@ def actions_of(task, result):
     """The action for each person for whom something was done."""
     if "changes" in result:
         return {change["email"]: change["action"] for change in result["changes"]}
-    return {ANN: result.get("action", "failed")} if task.actions else {}
+    return {ALICE: result.get("action", "failed")} if task.actions else {}
 
 
 def finish(run, simulator, task, options):
@@ -380,7 +376,7 @@ def finish(run, simulator, task, options):
     before = simulator.state
     result = run(task.module, **options)
     assert "failed" not in result, result
-    check_consistent(simulator, result, before, {"email": ANN, **options})
+    check_consistent(simulator, result, before, {"email": ALICE, **options})
     again = run(task.module, **options)
     assert not again["changed"]
     assert "failed" not in again
@@ -420,7 +416,7 @@ def test_fault_at_a_call(run, simulator, task, call, fault):
             assert access(simulator.state) == access(before)
             return
     if not task.reads_only and not rejected:
-        check_consistent(simulator, result, before, {"email": ANN, **options})
+        check_consistent(simulator, result, before, {"email": ALICE, **options})
     if call in METHODS:
         finish(run, simulator, task, options)
         assert_no_email_twice(simulator)
@@ -461,7 +457,7 @@ def test_outage_from_some_call_on(run, simulator, task, fault):
         assert result.get("failed", False) == reached or "could not be verified" in str(result["warnings"])
         assert len(simulator.requests) < calls_before + 40
         simulator.faults.forget()
-        check_consistent(simulator, result, before, {"email": ANN, **options})
+        check_consistent(simulator, result, before, {"email": ALICE, **options})
         if not result.get("failed"):
             assert actions_of(task, result) == task.actions
             if not reached:

@@ -6,22 +6,8 @@
 from __future__ import annotations
 
 import pytest
-from component.harness import (
-    ANN,
-    BOB,
-    CREATE,
-    DELETE,
-    EVE,
-    GET,
-    KEYS,
-    LIST,
-    MEMBERS,
-    ORGANIZATIONS,
-    REMOVE,
-    ROLES,
-    UPDATE,
-    calls,
-)
+from cast import ALICE, BOB, EVE
+from component.harness import CREATE, DELETE, GET, KEYS, LIST, MEMBERS, ORGANIZATIONS, REMOVE, ROLES, UPDATE, calls
 from simulator.faults import WRITES
 
 PEOPLE = [f"person{number}@example.com" for number in range(40)]
@@ -36,16 +22,16 @@ TASKS = {
     "api_key_info": ([], [], "api_key_info", {}, [KEYS]),
     "invitation_info": ([], [], "invitation_info", {"members": True}, [LIST, MEMBERS]),
     "membership_info": (PEOPLE[1::2], PEOPLE[::2], "membership_info", {}, [LIST, MEMBERS]),
-    "invitation, unchanged": ([], [ANN], "invitation", {"email": ANN, **DEVELOPER}, [LIST]),
-    "invitation, created": ([], [], "invitation", {"email": ANN, **DEVELOPER}, [LIST, MEMBERS, CREATE]),
-    "invitation, replaced": ([], [ANN], "invitation", {"email": ANN, **BILLING}, [LIST, ROLES, DELETE, CREATE]),
-    "invitation, deleted": ([], [ANN], "invitation", {"email": ANN, "state": "absent"}, [LIST, DELETE]),
+    "invitation, unchanged": ([], [ALICE], "invitation", {"email": ALICE, **DEVELOPER}, [LIST]),
+    "invitation, created": ([], [], "invitation", {"email": ALICE, **DEVELOPER}, [LIST, MEMBERS, CREATE]),
+    "invitation, replaced": ([], [ALICE], "invitation", {"email": ALICE, **BILLING}, [LIST, ROLES, DELETE, CREATE]),
+    "invitation, deleted": ([], [ALICE], "invitation", {"email": ALICE, "state": "absent"}, [LIST, DELETE]),
     "invitations, unchanged": ([], PEOPLE, "invitations", {**ALL, **DEVELOPER, "purge": True}, [ORGANIZATIONS, LIST]),
     "invitations, created": (
         *([], [], "invitations", {**ALL, **BILLING}, [ORGANIZATIONS, LIST, ROLES, MEMBERS, *[CREATE] * 40]),
     ),
     "membership, removed": (
-        *([ANN, BOB], [ANN], "membership", {"email": ANN, "state": "absent"}, [LIST, MEMBERS, REMOVE, DELETE]),
+        *([ALICE, BOB], [ALICE], "membership", {"email": ALICE, "state": "absent"}, [LIST, MEMBERS, REMOVE, DELETE]),
     ),
     "memberships, unchanged": (
         *(PEOPLE[1::2], PEOPLE[::2], "memberships"),
@@ -77,7 +63,7 @@ def test_requests_of_a_task(run, simulator, joined, invited, module, options, ex
 
 
 def test_invitation_by_id_is_got_and_deleted_in_two_requests(run, simulator):
-    invitation = simulator.invite(ANN, **DEVELOPER)
-    assert run("invitation_info", invitation_id=invitation["id"].upper())["invitations"][0]["email"] == ANN
+    invitation = simulator.invite(ALICE, **DEVELOPER)
+    assert run("invitation_info", invitation_id=invitation["id"].upper())["invitations"][0]["email"] == ALICE
     run("invitation", invitation_id=invitation["id"], state="absent")
     assert calls(simulator) == [GET, GET, DELETE]

@@ -15,8 +15,9 @@ from ansible_collections.clickhouse.cloud.plugins.module_utils._changes import (
 )
 from ansible_collections.clickhouse.cloud.plugins.module_utils._records import Desired, Invitation, Member, Role
 from ansible_collections.clickhouse.cloud.plugins.module_utils._roles import describe
+from cast import ALICE, BOB, CAROL, DAVE
 
-from .records import ADMIN, ALICE, BOB, CAROL, DAVE, DAY, NOW, timestamp, uid
+from .records import ADMIN, DAY, NOW, timestamp, uid
 
 USERS = {email: uid(0x500 + number) for number, email in enumerate((ALICE, BOB, CAROL, DAVE))}
 

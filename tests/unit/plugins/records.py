@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 
 from ansible_collections.clickhouse.cloud.plugins.module_utils._client import Settings
 from ansible_collections.clickhouse.cloud.plugins.module_utils._records import Role
+from cast import ALICE, BOB
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
 DAY = timedelta(days=1)
@@ -26,8 +27,6 @@ SETTINGS = Settings(
     verify=True,
     key_advice="check the key, from the option api_key",
 )
-
-ALICE, BOB, CAROL, DAVE = (f"{name}@example.com" for name in ("alice", "bob", "carol", "dave"))
 
 
 def uid(number):

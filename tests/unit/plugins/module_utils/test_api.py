@@ -20,16 +20,15 @@ from ansible_collections.clickhouse.cloud.plugins.module_utils._records import (
     parse_timestamp,
     visible,
 )
+from cast import ALICE, BOB
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ..people import desired, invited, joined
 from ..records import (
     ADMIN,
-    ALICE,
     BELOW,
     BILLING,
-    BOB,
     DAY,
     DEVELOPER,
     NOW,

@@ -16,23 +16,12 @@ from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
     plan_present,
 )
 from ansible_collections.clickhouse.cloud.plugins.module_utils._records import Desired
+from cast import ALICE, BOB, CAROL, DAVE, EVE
 
 from ..people import FOUNDER, USERS, current, desired, invited, joined
-from ..records import (
-    ADMIN,
-    ALICE,
-    BILLING,
-    BOB,
-    CAROL,
-    DAVE,
-    DEVELOPER,
-    ORGANIZATION,
-    invitation_record,
-    member_record,
-)
+from ..records import ADMIN, BILLING, DEVELOPER, ORGANIZATION, invitation_record, member_record
 from ..scripted import Answer, lost, refusal, result
 
-EVE = "eve@example.com"
 MANAGED = Policy(manage_members=True)
 WAITS = [2, 2, 3]
 

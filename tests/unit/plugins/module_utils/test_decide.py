@@ -25,9 +25,10 @@ from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
     plan_revocation,
 )
 from ansible_collections.clickhouse.cloud.plugins.module_utils._records import Deletion, Desired, Invitation, Member
+from cast import ALICE, BOB
 
 from ..people import current, desired, expired, invited, joined, words
-from ..records import ADMIN, ALICE, BILLING, BOB, DEVELOPER, NOW, uid
+from ..records import ADMIN, BILLING, DEVELOPER, NOW, uid
 
 STARTED = 100.0
 RETRY_TIMEOUT = 20

@@ -11,9 +11,10 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.clickhouse.cloud.plugins.module_utils import _client, _module
+from cast import ALICE
 from credentials import SHAPES, spellings, token
 
-from ..records import ALICE, KEY, NOW, ORGANIZATION, SECRET, uid
+from ..records import KEY, NOW, ORGANIZATION, SECRET, uid
 from ..scripted import refusal, result
 
 FIRST = {"api_key": "CLICKHOUSE_CLOUD_API_KEY", "api_secret": "CLICKHOUSE_CLOUD_API_SECRET"}

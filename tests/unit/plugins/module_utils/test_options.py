@@ -12,10 +12,9 @@ from unicodedata import normalize
 import pytest
 from ansible_collections.clickhouse.cloud.plugins.module_utils import _options
 from ansible_collections.clickhouse.cloud.plugins.module_utils._options import Entry, OptionError
+from cast import ALICE, BOB, CAROL, DAVE
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-
-from ..records import ALICE, BOB, CAROL, DAVE
 
 UUID = "4c1a2c0e-7f0f-4dc7-9d3e-0a5c7a1f9b11"
 

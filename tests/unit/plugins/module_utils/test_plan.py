@@ -27,9 +27,10 @@ from ansible_collections.clickhouse.cloud.plugins.module_utils._records import (
     Role,
     latest,
 )
+from cast import ALICE, BOB, CAROL, DAVE
 
 from ..people import current, desired, expired, invited, joined, unreadable_roles, without_roles, words
-from ..records import ADMIN, ALICE, ANALYST, BILLING, BOB, CAROL, DAVE, DAY, DEVELOPER, HOUR, NOW, uid
+from ..records import ADMIN, ANALYST, BILLING, DAY, DEVELOPER, HOUR, NOW, uid
 
 FAMILIES = pytest.mark.parametrize("manage_members", [False, True], ids=["invitations", "memberships"])
 

@@ -37,12 +37,13 @@ from ansible_collections.clickhouse.cloud.plugins.module_utils._reconcile import
     roster_result,
 )
 from ansible_collections.clickhouse.cloud.plugins.module_utils._records import Member, Role
+from cast import ALICE, BOB, CAROL, DAVE
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ..organization import Organization, invitations, legacy_roles, members, people, policies
 from ..people import FOUNDER, USERS, current, desired, expired, invited, joined
-from ..records import ADMIN, ALICE, BILLING, BOB, CAROL, DAVE, DEVELOPER, NOW, ROLES, timestamp, uid
+from ..records import ADMIN, BILLING, DEVELOPER, NOW, ROLES, timestamp, uid
 
 # What Ansible makes of the options that a task leaves out.
 DEFAULTS = {name: option.get("default") for name, option in ROSTER_OPTIONS.items()}

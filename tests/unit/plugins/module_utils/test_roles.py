@@ -17,11 +17,12 @@ from ansible_collections.clickhouse.cloud.plugins.module_utils._roles import (
     label,
     match,
 )
+from cast import ALICE
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ..people import desired, invited, joined, unreadable_roles, without_roles
-from ..records import ADMIN, ALICE, ANALYST, BILLING, DEVELOPER, ROLES, uid
+from ..records import ADMIN, ANALYST, BILLING, DEVELOPER, ROLES, uid
 
 CUSTOM_ADMIN = Role(uid(0xB1), "Admin", "custom")
 UNTYPED_ADMIN = Role(uid(0xB2), "Admin")

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.clickhouse.cloud.plugins.modules import invitation
+from cast import ALICE, BOB
 
 from ..records import (
-    ALICE,
     ANALYST,
     BELOW,
-    BOB,
     DEVELOPER,
     ROLES,
     expired_record,

@@ -7,20 +7,9 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.clickhouse.cloud.plugins.modules import invitation_info
+from cast import ALICE, BOB, CAROL, DAVE
 
-from ..records import (
-    ALICE,
-    BOB,
-    CAROL,
-    DAVE,
-    HOUR,
-    expired_record,
-    invitation_record,
-    invitation_result,
-    member_record,
-    member_result,
-    uid,
-)
+from ..records import HOUR, expired_record, invitation_record, invitation_result, member_record, member_result, uid
 from ..scripted import refusal
 
 PENDING = invitation_record(CAROL, number=1)

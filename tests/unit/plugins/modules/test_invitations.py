@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.clickhouse.cloud.plugins.modules import invitations
+from cast import ALICE, BOB, CAROL, DAVE, EVE
 
 from ..records import (
-    ALICE,
     ANALYST,
     BILLING,
-    BOB,
-    CAROL,
-    DAVE,
     DEVELOPER,
     ROLES,
     expired_record,
@@ -25,7 +22,7 @@ from ..records import (
 )
 
 CHECK_MODE = pytest.mark.parametrize("check_mode", [False, True], ids=["for real", "check mode"])
-EVE, MALLORY = "eve@example.com", "mallory@example.com"
+MALLORY = "mallory@example.com"
 NOTHING = dict.fromkeys(
     ("created", "unchanged", "replaced", "renewed", "deleted", "absent", "member", "expired", "failed"), 0
 )

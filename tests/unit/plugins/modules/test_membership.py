@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.clickhouse.cloud.plugins.modules import membership
+from cast import ALICE, BOB
 
 from ..records import (
     ADMIN,
-    ALICE,
     BILLING,
-    BOB,
     DEVELOPER,
     ROLES,
     invitation_record,

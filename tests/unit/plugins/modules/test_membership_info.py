@@ -8,14 +8,11 @@ from __future__ import annotations
 import pytest
 from ansible_collections.clickhouse.cloud.plugins.module_utils._records import Role
 from ansible_collections.clickhouse.cloud.plugins.modules import membership_info
+from cast import ALICE, BOB, CAROL, DAVE
 
 from ..records import (
     ADMIN,
-    ALICE,
     BILLING,
-    BOB,
-    CAROL,
-    DAVE,
     DAY,
     DEVELOPER,
     HOUR,

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.clickhouse.cloud.plugins.modules import memberships
+from cast import ALICE, BOB, CAROL, DAVE, EVE, FRANK
 
 from ..people import USERS
 from ..records import (
     ADMIN,
-    ALICE,
     BILLING,
-    BOB,
-    CAROL,
-    DAVE,
     DEVELOPER,
     ROLES,
     invitation_record,
@@ -26,7 +23,6 @@ from ..records import (
 )
 
 CHECK_MODE = pytest.mark.parametrize("check_mode", [False, True], ids=["for real", "check mode"])
-EVE, FRANK = "eve@example.com", "frank@example.com"
 NOTHING = dict.fromkeys(
     (
         "created", "unchanged", "replaced", "renewed", "updated", "deleted", "removed", "absent", "expired", "failed",

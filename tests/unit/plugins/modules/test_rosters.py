@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.clickhouse.cloud.plugins.modules import invitations, memberships
+from cast import ALICE
 
-from ..records import ALICE, DEVELOPER, invitation_record
+from ..records import DEVELOPER, invitation_record
 
 NO_ROLES = f"{ALICE}: no roles given; add, for example, roles: [Developer]."
 BLANK = f"{ALICE}: roles: an entry is blank"

@@ -14,8 +14,9 @@ from ansible_collections.clickhouse.cloud.plugins.modules import (
     membership_info,
     memberships,
 )
+from cast import ALICE, BOB
 
-from ..records import ALICE, BOB, uid
+from ..records import uid
 
 ABSENT = {"state": "absent"}
 ADMIN = {"role": "admin"}
