@@ -139,7 +139,7 @@ def _obstacle(person: Mapping[str, Any]) -> str | None:
     invitations = [other for other in person.get("other_access") or () if other["kind"] == "invitation"]
     if person["state"] == "member" and invitations:
         return "member with an open invitation, which an entry would revoke"
-    if any(other[key] != person[key] for other in invitations for key in ("roles", "assigned_roles")):
+    if any(_roles(other) != _roles(person) for other in invitations):
         return "invited twice with different roles, of which an entry would revoke one"
     if person["state"] != "absent" and not person["roles"]:
         return "no roles"
@@ -148,6 +148,11 @@ def _obstacle(person: Mapping[str, Any]) -> str | None:
     else:
         identified = all(role in ("admin", "developer") for role in person["roles"])
     return None if identified else "role that the API does not identify"
+
+
+def _roles(record: Mapping[str, Any]) -> list[Any]:
+    """The roles of a record, in whichever order the API has them."""
+    return [record["roles"], sorted(str(role["role_id"]) for role in record["assigned_roles"])]
 
 
 def _entry(person: Mapping[str, Any]) -> dict[str, Any]:

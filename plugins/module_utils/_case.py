@@ -209,6 +209,11 @@ class Case:
             return self._update(attempt, attempt.change, attempt.result)
         return self._deletion(attempt, attempt.result)
 
+    def is_harmless(self, attempt: Attempt) -> bool:
+        """Whether the API only refused to revoke an expired invitation, with which nobody can join."""
+        expired = isinstance(attempt.change, Revoke) and attempt.change.invitation.expired(self.now)
+        return expired and attempt.refutable and not self.plan.by_id
+
     def shown_invitation(self, reading: Reading) -> Invitation | None:
         """A live invitation that the re-read shows, other than those revoked, which a stale read may still show."""
         revoked = {change.invitation.id for change in self._changes if isinstance(change, Revoke)}

@@ -267,7 +267,8 @@ def sign_of_more_pages(records: Sequence[object], envelope: Mapping[str, Any], l
             name = full_name.rpartition(".")[2]
             related = [each.get("rel") for each in value if isinstance(each, dict)] if isinstance(value, list) else []
             most = len(records) if _COUNT.fullmatch(name) else 1 if _PAGES.fullmatch(name) else math.inf
-            number = float(value) if isinstance(value, (int, float)) or re.fullmatch("[0-9]{1,9}", str(value)) else 0
+            count = int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value) else value
+            number = count if isinstance(count, (int, float)) else 0
             more = (value and _MORE.fullmatch(name)) or (value is False and _END.fullmatch(name)) or "next" in related
             if more or number > most:
                 return printable(full_name)

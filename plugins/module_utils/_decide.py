@@ -85,7 +85,8 @@ def _decide_each(case: Case, attempts: Sequence[Attempt], pending: Sequence[Chan
     if pending and (case.last.error is None or case.last.error.rejected):
         return Due(pending)
     results = list(map(case.result, attempts))
-    error = next((result for result in results if isinstance(result, ApiError)), None)
+    errors = (result for attempt, result in zip(attempts, results) if not case.is_harmless(attempt))
+    error = next((result for result in errors if isinstance(result, ApiError)), None)
     if None in results:
         return Wait()
     if error:
@@ -137,7 +138,11 @@ def _decide_successor(case: Case, gone: Attempt) -> Verdict:
 def _without_access(case: Case) -> Outcome:
     """The outcome for a person who has no access any longer."""
     action = "removed" if case.removed else "deleted" if case.revoked else "absent"
-    return Outcome(case.plan, action, case.changed, latest(case.revoked), case.removed, warnings=case.plan.warnings)
+    left = [attempt.error.reason for attempt in case.attempts if attempt.error and case.is_harmless(attempt)]
+    warnings = [f"An expired invitation of {case.plan.email} could not be revoked: {reason}." for reason in left]
+    return Outcome(
+        case.plan, action, case.changed, latest(case.revoked), case.removed, warnings=(*case.plan.warnings, *warnings)
+    )
 
 
 def _decide_revoked(case: Case) -> Verdict:

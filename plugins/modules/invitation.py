@@ -75,7 +75,7 @@ EXAMPLES = r"""
 - name: Report an email
   ansible.builtin.debug:
     msg: Carol got an email.
-  when: carol.action in ['created', 'replaced', 'renewed']
+  when: carol.action in ['created', 'renewed']
 
 - name: Revoke an invitation
   clickhouse.cloud.invitation:

@@ -91,6 +91,7 @@ ONLY_INVITED_TOO = present(OLD, members=[MEMBER], manage_members=True)
 TWO_MANAGED = present(LATE, OLD, manage_members=True)
 BY_ROLE = present(wanted=desired(role="developer"))
 REVOKED = absent(OLD)
+EXPIRED_REVOKED = absent(LATE)
 TWO_REVOKED = absent(OLD, LATE)
 MANAGED_REVOKED = absent(OLD, manage_members=True)
 REVOKED_BY_ID = plan_revocation(OLD, current([OLD]))
@@ -347,6 +348,26 @@ TABLE = {
     "revoking rejected, absent, still shown": (REVOKED, [REJECTED], read(0, OLD), failed("Could not.", OLD)),
     "revoking rejected, absent, gone": (REVOKED, [REJECTED], read(7), same("absent")),
     "revoking rejected after a lost try, gone": (REVOKED, [REJECTED_AFTER_LOSS], read(7), done("deleted", has=OLD)),
+    "expired one rejected: re-read": (EXPIRED_REVOKED, [REJECTED], None, INVITATIONS),
+    "expired one rejected, still shown for long": (
+        EXPIRED_REVOKED,
+        [REJECTED],
+        read(7, LATE),
+        same("absent", "An expired invitation of alice@example.com could not be revoked: the API's words."),
+    ),
+    "expired one denied": (EXPIRED_REVOKED, [DENIED], None, failed("Could not.", has=LATE)),
+    "expired one rejected, live one revoked": (
+        TWO_REVOKED,
+        [DONE, REJECTED],
+        read(7, LATE),
+        done("deleted", "An expired invitation of alice@example.com could not be revoked", has=OLD),
+    ),
+    "expired one named by its ID rejected": (
+        plan_revocation(LATE, current([LATE])),
+        [REJECTED],
+        read(7, LATE),
+        failed("Could not.", has=LATE),
+    ),
     "the first of two rejected": (TWO_REVOKED, [REJECTED], None, due("revoke 2")),
     "the first of two rejected, both tried": (TWO_REVOKED, [REJECTED, DONE], read(0, OLD), halfway("Could not.", OLD)),
     "the first of two lost: re-read": (TWO_REVOKED, [LOST], None, INVITATIONS),
