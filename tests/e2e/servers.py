@@ -75,7 +75,7 @@ class Hostile(Recorder):
     def __init__(self):
         super().__init__(self.repeat)
         address = {"api_url": self.url, "organization_id": "00000000-0000-4000-8000-00000000000a"}
-        self.task = {"emails": ["ann@example.com"], "roles": ["Developer"], "purge": True, **address}
+        self.task = {"emails": ["alice@example.com"], "roles": ["Developer"], "purge": True, **address}
 
     @staticmethod
     def repeat(request):
@@ -94,6 +94,6 @@ class Hostile(Recorder):
             names["00000000-0000-4000-8000-000000000100"] = "Developer"
             return 200, {"result": [{"id": role_id, "name": name} for role_id, name in names.items()]}
         if request.path.endswith("/members"):
-            return 200, {"result": [{"userId": "1", "name": secret, "email": "ann@example.com", **person}]}
-        ids = {f"{name}@example.com": f"00000000-0000-4000-8000-00000000000{name[0]}" for name in ("dan", "eve")}
+            return 200, {"result": [{"userId": "1", "name": secret, "email": "alice@example.com", **person}]}
+        ids = {f"{name}@example.com": f"00000000-0000-4000-8000-00000000000{name[0]}" for name in ("dave", "eve")}
         return 200, {"result": [{"id": ids[email], "email": email, **person} for email in ids]}

@@ -50,8 +50,8 @@ def clickhousectl(simulator, tmp_path):
 def test_the_life_of_an_invitation(simulator, clickhousectl):
     assert clickhousectl("invitation", "list") == []
     (billing,) = (role["id"] for role in simulator.roles if role["name"] == "Billing")
-    created = clickhousectl("invitation", "create", "--email", "Ann@Example.com", "--role-id", billing)
-    assert created["email"] == "ann@example.com"
+    created = clickhousectl("invitation", "create", "--email", "Alice@Example.com", "--role-id", billing)
+    assert created["email"] == "alice@example.com"
     # The client leaves out the deprecated role.
     assert [{**created, "role": "developer"}] == simulator.invitations
     assert clickhousectl("invitation", "list") == [created]
@@ -79,9 +79,9 @@ def test_it_tells_failures_apart(simulator, clickhousectl):
 
 
 def test_clickhousectl_gets_updates_and_removes_a_member(simulator, clickhousectl):
-    member = simulator.add_member("ann@example.com")
+    member = simulator.add_member("alice@example.com")
     user_id = member["userId"]
-    assert clickhousectl("member", "get", user_id)["email"] == "ann@example.com"
+    assert clickhousectl("member", "get", user_id)["email"] == "alice@example.com"
     roles = {role["name"]: role["id"] for role in simulator.roles}
     arguments = ("--role-id", roles["Billing"], "--role-id", roles["Member"])
     updated = clickhousectl("member", "update", user_id, *arguments)

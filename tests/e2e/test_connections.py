@@ -92,11 +92,11 @@ def test_trust_is_decided_by_options_then_by_the_environment(simulator, messages
 
 def test_parallel_jobs_on_one_key_all_succeed(tmp_path):
     jobs = {
-        "ann": ("clickhouse.cloud.invitation", {"email": "ann@example.com", "roles": ["Developer"]}),
+        "alice": ("clickhouse.cloud.invitation", {"email": "alice@example.com", "roles": ["Developer"]}),
         "bob": ("clickhouse.cloud.invitation", {"email": "bob@example.com", "role": "developer"}),
         "roster": (
             "clickhouse.cloud.invitations",
-            {"emails": ["cid@example.com", "dan@example.com"], "roles": ["Billing"]},
+            {"emails": ["carol@example.com", "dave@example.com"], "roles": ["Billing"]},
         ),
         "info": (INFO, {"members": True}),
     }
@@ -109,6 +109,6 @@ def test_parallel_jobs_on_one_key_all_succeed(tmp_path):
             running[name] = processes.enter_context(started(folder, command, simulator.environment))
         output = {name: process.communicate(timeout=120)[0] for name, process in running.items()}
         assert {name: process.returncode for name, process in running.items()} == dict.fromkeys(jobs, 0), output
-        people = [f"{name}@example.com" for name in ("ann", "bob", "cid", "dan")]
+        people = [f"{name}@example.com" for name in ("alice", "bob", "carol", "dave")]
         assert sorted(email["email"] for email in simulator.emails) == people
         assert 429 in [request["status"] for request in simulator.requests]

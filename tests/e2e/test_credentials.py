@@ -169,15 +169,15 @@ def test_arguments_of_the_command_line_are_masked_everywhere(hostile, verbose, t
     command = ["ansible", "localhost", "-m", ROSTER, "-a", arguments, "-vvvv", "--diff"]
     everything, journal = everything_written(tmp_path, run(tmp_path, command, verbose, status=2))
     assert "api_secret=NOT_LOGGING_PARAMETER" in journal
-    assert "ann@example.com has joined" in everything
+    assert "alice@example.com has joined" in everything
     assert_hidden(everything, KEY, SECRET)
 
 
 def test_no_log_leaves_warnings_out_of_the_output(simulator, tmp_path):
-    simulator.add_member("ann@example.com", role_names=["Billing"])
-    task = {"name": "Invite", "clickhouse.cloud.invitation": {"email": "ann@example.com", "roles": ["Developer"]}}
+    simulator.add_member("alice@example.com", role_names=["Billing"])
+    task = {"name": "Invite", "clickhouse.cloud.invitation": {"email": "alice@example.com", "roles": ["Developer"]}}
     _results, output = play(tmp_path, [{**task, "no_log": True}, task], environment=simulator.environment)
     # Ansible prints the same warning only once.
     hidden, shown = output.split("TASK [Invite]")[1:3]
-    assert "ann@example.com has joined" in shown
+    assert "alice@example.com has joined" in shown
     assert "example.com" not in hidden
