@@ -92,7 +92,10 @@ PRESENT = {
     "two, one as desired": row(
         [invited(ADMIN), invited(DEVELOPER, number=2), expired(ADMIN, number=3)], "replaced", "revoke 1"
     ),
-    "two, one unknown, one other": row([invited(ADMIN), invited(number=2)], "unchanged", **INCOMPARABLE),
+    "two, one unknown, one other": row(
+        *([invited(ADMIN), invited(number=2)], "unchanged", "", desired(BILLING)),
+        "has another invitation, with other roles (Admin)",
+    ),
     "two, both as desired": row([AS_DESIRED, invited(DEVELOPER, number=2)], "unchanged"),
     "two, one soon": row([AS_DESIRED, invited(DEVELOPER, number=2, left=DAY)], "unchanged", **DUE),
     "two, both soon: the later one goes last": row(
