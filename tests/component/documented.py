@@ -11,14 +11,7 @@ import jsonschema
 import yaml
 
 MODULES = "ansible_collections.clickhouse.cloud.plugins.modules"
-TYPES = {
-    "bool": "boolean",
-    "dict": "object",
-    "float": "number",
-    "int": "integer",
-    "list": "array",
-    "str": "string",
-}
+TYPES = {"bool": "boolean", "dict": "object", "float": "number", "int": "integer", "list": "array", "str": "string"}
 # Values that every module of Ansible may return.
 COMMON = {name: {} for name in ("changed", "deprecations", "exception", "failed", "invocation", "msg", "warnings")}
 

@@ -112,9 +112,7 @@ purges = st.one_of(
     st.fixed_dictionaries({"purge": st.just(True), "purge_limit": st.sampled_from(["100%", "100%", "25%", "1"])}),
 )
 entries = st.lists(
-    st.builds(lambda email, own: {"email": email, **own}, emails, st.one_of(st.just({}), roles)),
-    min_size=1,
-    max_size=5,
+    st.builds(lambda email, own: {"email": email, **own}, emails, st.one_of(st.just({}), roles)), min_size=1, max_size=5
 )
 
 

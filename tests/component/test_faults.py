@@ -259,12 +259,7 @@ FAULTS = {
         name: fault
         for status in (299, 505, 600, 999)
         for name, fault in applied_or_not(
-            f"unknown status {status}",
-            "status",
-            {"status": status},
-            FAILS,
-            (OK, FAILS),
-            (OK, FAILS),
+            f"unknown status {status}", "status", {"status": status}, FAILS, (OK, FAILS), (OK, FAILS)
         ).items()
     },
     **applied_or_not("204", "no_content", {}, FAILS, (OK, FAILS), (OK, FAILS)),
@@ -422,16 +417,7 @@ def test_fault_at_a_call(run, simulator, task, call, fault):
         assert_no_email_twice(simulator)
 
 
-OUTAGES = (
-    "503",
-    "503, applied",
-    "end",
-    "end, applied",
-    "cut, applied",
-    "cut JSON, applied",
-    "401",
-    "429",
-)
+OUTAGES = ("503", "503, applied", "end", "end, applied", "cut, applied", "cut JSON, applied", "401", "429")
 WRITING_TASKS = {name: task for name, task in TASKS.items() if not task.reads_only}
 
 

@@ -24,10 +24,7 @@ def runs():
         return False
 
 
-pytestmark = [
-    pytest.mark.extra,
-    pytest.mark.skipif(not runs(), reason="clickhousectl does not run here"),
-]
+pytestmark = [pytest.mark.extra, pytest.mark.skipif(not runs(), reason="clickhousectl does not run here")]
 
 
 @pytest.fixture

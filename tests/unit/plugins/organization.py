@@ -9,10 +9,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
-from ansible_collections.clickhouse.cloud.plugins.module_utils._changes import (
-    Current,
-    Policy,
-)
+from ansible_collections.clickhouse.cloud.plugins.module_utils._changes import Current, Policy
 from ansible_collections.clickhouse.cloud.plugins.module_utils._client import Client
 from ansible_collections.clickhouse.cloud.plugins.module_utils._errors import ApiError
 from ansible_collections.clickhouse.cloud.plugins.module_utils._records import Deletion, Desired, Invitation, Member

@@ -7,12 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ansible_collections.clickhouse.cloud.plugins.module_utils._changes import (
-    Current,
-    Invite,
-    Revoke,
-    Update,
-)
+from ansible_collections.clickhouse.cloud.plugins.module_utils._changes import Current, Invite, Revoke, Update
 from ansible_collections.clickhouse.cloud.plugins.module_utils._records import Desired, Invitation, Member, Role
 from ansible_collections.clickhouse.cloud.plugins.module_utils._roles import describe
 from cast import ALICE, BOB, CAROL, DAVE

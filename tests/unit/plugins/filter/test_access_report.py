@@ -10,13 +10,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.clickhouse.cloud.plugins.filter.access_report import FilterModule
 
 NOW = "2026-11-26T12:00:00Z"
-NOTHING = {
-    "name": None,
-    "roles": ["Developer"],
-    "since": None,
-    "until": None,
-    "expires_soon": False,
-}
+NOTHING = {"name": None, "roles": ["Developer"], "since": None, "until": None, "expires_soon": False}
 MEMBER = {**NOTHING, "email": "alice@example.com", "state": "member", "since": "2026-01-01T00:00:00.000Z"}
 INVITED = {
     **NOTHING,

@@ -24,11 +24,7 @@ def people(**states):
     [
         ("roster", {"removed": 2, "created": 1, "deleted": 1}, "1 invited; 1 invitation revoked; 2 members removed."),
         ("roster", {"unchanged": 4, "failed": 0}, "4 unchanged."),
-        (
-            "roster",
-            {"updated": 1, "replaced": 2, "failed": 3},
-            "2 invitations replaced; 1 member changed; 3 failed.",
-        ),
+        ("roster", {"updated": 1, "replaced": 2, "failed": 3}, "2 invitations replaced; 1 member changed; 3 failed."),
         (
             "invite",
             {"member": 1, "renewed": 2, "expired": 1},

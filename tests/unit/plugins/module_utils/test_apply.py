@@ -8,13 +8,8 @@ from __future__ import annotations
 import pytest
 from ansible_collections.clickhouse.cloud.plugins.module_utils._api import CloudApi
 from ansible_collections.clickhouse.cloud.plugins.module_utils._apply import apply
-from ansible_collections.clickhouse.cloud.plugins.module_utils._changes import (
-    Policy,
-)
-from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
-    plan_absent,
-    plan_present,
-)
+from ansible_collections.clickhouse.cloud.plugins.module_utils._changes import Policy
+from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import plan_absent, plan_present
 from ansible_collections.clickhouse.cloud.plugins.module_utils._records import Desired
 from cast import ALICE, BOB, CAROL, DAVE, EVE
 
@@ -81,11 +76,7 @@ def test_nothing_is_called_for_people_without_changes(cloud):
     assert apply(cloud, plan_absent([], current(), Policy())) == []
 
 
-NOBODYS_WORD = {
-    "unauthorized": refusal(401),
-    "a gateway's 403": Answer(403, b"<html>"),
-    "a proxy's 407": Answer(407),
-}
+NOBODYS_WORD = {"unauthorized": refusal(401), "a gateway's 403": Answer(403, b"<html>"), "a proxy's 407": Answer(407)}
 
 
 @pytest.mark.parametrize("answer", NOBODYS_WORD.values(), ids=NOBODYS_WORD)

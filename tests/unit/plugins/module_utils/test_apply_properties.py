@@ -9,10 +9,7 @@ from dataclasses import replace
 
 from ansible_collections.clickhouse.cloud.plugins.module_utils._apply import apply
 from ansible_collections.clickhouse.cloud.plugins.module_utils._options import OptionError
-from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
-    plan_absent,
-    plan_present,
-)
+from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import plan_absent, plan_present
 from ansible_collections.clickhouse.cloud.plugins.module_utils._roles import Match, is_admin, match
 from hypothesis import assume, given
 from hypothesis import strategies as st

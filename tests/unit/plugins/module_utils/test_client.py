@@ -230,13 +230,7 @@ UNKNOWN = ("the response has an unknown status", "check api_url and any proxy on
 STATUSES = {
     302: ("the response is a redirect, which is not followed", "check api_url", True, False, False),
     400: (*REJECTED, False, False, True),
-    401: (
-        "ClickHouse Cloud rejected the API key",
-        "check the key, from the option api_key",
-        False,
-        False,
-        False,
-    ),
+    401: ("ClickHouse Cloud rejected the API key", "check the key, from the option api_key", False, False, False),
     403: (
         "ClickHouse Cloud denied the request",
         "check that the API key is the organization's and has control-plane:organization:view",

@@ -10,20 +10,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.clickhouse.cloud.plugins.module_utils._case import Attempt, Case, Reading
-from ansible_collections.clickhouse.cloud.plugins.module_utils._changes import (
-    Invite,
-    Policy,
-    Remove,
-    Revoke,
-    Update,
-)
+from ansible_collections.clickhouse.cloud.plugins.module_utils._changes import Invite, Policy, Remove, Revoke, Update
 from ansible_collections.clickhouse.cloud.plugins.module_utils._decide import Due, Wait, decide
 from ansible_collections.clickhouse.cloud.plugins.module_utils._errors import ApiError
-from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
-    plan_absent,
-    plan_present,
-    plan_revocation,
-)
+from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import plan_absent, plan_present, plan_revocation
 from ansible_collections.clickhouse.cloud.plugins.module_utils._records import Deletion, Desired, Invitation, Member
 from cast import ALICE, BOB
 
@@ -301,12 +291,7 @@ TABLE = {
     "member's open invitation lost, not shown": (INVITED_TOO, [LOST], read(7), due("update Developer")),
     "joined with one of two": (TWO_MANAGED, [GONE], read(0, BEFORE, OLD), due("revoke 1", "update Developer")),
     "joined as desired with one of two": (TWO_MANAGED, [GONE], read(0, MEMBER), due("revoke 1", "update Developer")),
-    "joined with one of two, updated": (
-        TWO_MANAGED,
-        [GONE, DONE, (UPDATE, MEMBER)],
-        None,
-        done("updated", has=MEMBER),
-    ),
+    "joined with one of two, updated": (TWO_MANAGED, [GONE, DONE, (UPDATE, MEMBER)], None, done("updated", has=MEMBER)),
     "updating lost: re-read": (UPDATED, [LOST], None, MEMBERS),
     "updating lost, not shown yet": (UPDATED, [LOST], read(6, BEFORE), MEMBERS),
     "updating lost, shown": (UPDATED, [LOST], read(0, MEMBER), done("updated", has=MEMBER)),

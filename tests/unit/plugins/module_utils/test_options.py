@@ -289,8 +289,7 @@ def test_uuid(written):
 
 
 @pytest.mark.parametrize(
-    "written",
-    ["5", UUID[:-1], f"{UUID}0", UUID.replace("-", ""), f"{{{UUID}}}", UUID.replace("4", "g"), f"../{UUID}"],
+    "written", ["5", UUID[:-1], f"{UUID}0", UUID.replace("-", ""), f"{{{UUID}}}", UUID.replace("4", "g"), f"../{UUID}"]
 )
 def test_wrong_uuid_is_rejected(written):
     with pytest.raises(OptionError) as rejected:
@@ -489,8 +488,7 @@ def test_seconds(number, taken):
 
 
 @pytest.mark.parametrize(
-    ("number", "shown"),
-    [(0, "0"), (-1.5, "-1.5"), (math.nan, "nan"), (math.inf, "inf"), (-math.inf, "-inf")],
+    ("number", "shown"), [(0, "0"), (-1.5, "-1.5"), (math.nan, "nan"), (math.inf, "inf"), (-math.inf, "-inf")]
 )
 def test_seconds_must_be_finite_and_positive(number, shown):
     with pytest.raises(OptionError) as rejected:

@@ -8,11 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from ansible_collections.clickhouse.cloud.plugins.module_utils._changes import (
-    Phase,
-    Policy,
-    predict,
-)
+from ansible_collections.clickhouse.cloud.plugins.module_utils._changes import Phase, Policy, predict
 from ansible_collections.clickhouse.cloud.plugins.module_utils._options import Limit, OptionError
 from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
     fold,
@@ -21,12 +17,7 @@ from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
     plan_removal,
     plan_revocation,
 )
-from ansible_collections.clickhouse.cloud.plugins.module_utils._records import (
-    Desired,
-    Invitation,
-    Role,
-    latest,
-)
+from ansible_collections.clickhouse.cloud.plugins.module_utils._records import Desired, Invitation, Role, latest
 from cast import ALICE, BOB, CAROL, DAVE
 
 from ..people import current, desired, expired, invited, joined, unreadable_roles, without_roles, words
@@ -554,12 +545,7 @@ def test_diff_has_a_line_for_each_person_with_a_change():
 NAMESAKE = Role(uid(0xB1), "Admin", "custom")
 # current | desired | before | after
 DIFFS = {
-    "roles of the same name": (
-        joined(ADMIN),
-        desired(NAMESAKE),
-        f"Admin ({ADMIN.id})",
-        f"Admin ({NAMESAKE.id})",
-    ),
+    "roles of the same name": (joined(ADMIN), desired(NAMESAKE), f"Admin ({ADMIN.id})", f"Admin ({NAMESAKE.id})"),
     "legacy role and a role of its name": (
         invited(role="admin"),
         desired(Role(uid(2), "admin", "custom"), role="developer"),
@@ -584,18 +570,12 @@ def test_diff_tells_roles_apart_that_are_printed_alike(holder, wanted, before, a
 
 def test_diff_shows_an_open_invitation_of_a_member():
     plan = plan_present([DESIRED], current([invited(ADMIN)], [joined(DEVELOPER)]), Policy(manage_members=True))
-    assert plan.diff() == {
-        "before": f"{ALICE}: Developer; invited with Admin\n",
-        "after": f"{ALICE}: Developer\n",
-    }
+    assert plan.diff() == {"before": f"{ALICE}: Developer; invited with Admin\n", "after": f"{ALICE}: Developer\n"}
 
 
 def test_diff_shows_a_second_invitation_that_is_revoked():
     plan = plan_present([DESIRED], current([invited(ADMIN), invited(DEVELOPER, number=2)]), Policy())
-    assert plan.diff() == {
-        "before": f"{ALICE}: Developer; invited with Admin\n",
-        "after": f"{ALICE}: Developer\n",
-    }
+    assert plan.diff() == {"before": f"{ALICE}: Developer; invited with Admin\n", "after": f"{ALICE}: Developer\n"}
 
 
 def test_diff_without_changes_is_empty():

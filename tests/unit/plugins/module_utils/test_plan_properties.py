@@ -17,10 +17,7 @@ from ansible_collections.clickhouse.cloud.plugins.module_utils._changes import (
     Update,
     predict,
 )
-from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
-    plan_absent,
-    plan_present,
-)
+from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import plan_absent, plan_present
 from ansible_collections.clickhouse.cloud.plugins.module_utils._records import Invitation, Role
 from ansible_collections.clickhouse.cloud.plugins.module_utils._roles import Match, match
 from hypothesis import given

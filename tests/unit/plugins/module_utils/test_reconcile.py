@@ -13,18 +13,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from ansible_collections.clickhouse.cloud.plugins.module_utils._changes import (
-    Outcome,
-    Policy,
-    predict,
-)
+from ansible_collections.clickhouse.cloud.plugins.module_utils._changes import Outcome, Policy, predict
 from ansible_collections.clickhouse.cloud.plugins.module_utils._errors import ApiError
 from ansible_collections.clickhouse.cloud.plugins.module_utils._module import ROSTER_OPTIONS
 from ansible_collections.clickhouse.cloud.plugins.module_utils._options import Entry, OptionError
-from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import (
-    plan_absent,
-    plan_present,
-)
+from ansible_collections.clickhouse.cloud.plugins.module_utils._plan import plan_absent, plan_present
 from ansible_collections.clickhouse.cloud.plugins.module_utils._reconcile import (
     Report,
     ensure_absent,

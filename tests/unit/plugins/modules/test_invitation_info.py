@@ -60,9 +60,7 @@ def test_invitations_of_one_person_are_shown_oldest_first(run, api, credentials)
 
 
 @pytest.mark.parametrize(
-    ("options", "expected"),
-    [({}, [ALICE, BOB]), ({"emails": [BOB.upper(), CAROL]}, [BOB])],
-    ids=["everybody", "named"],
+    ("options", "expected"), [({}, [ALICE, BOB]), ({"emails": [BOB.upper(), CAROL]}, [BOB])], ids=["everybody", "named"]
 )
 def test_members_take_one_request_more(run, api, credentials, options, expected):
     bob, alice = member_record(BOB), member_record(ALICE, roles=None)

@@ -65,10 +65,7 @@ def test_access_list_is_reconciled_and_access_granted_before_it_is_taken(task, a
         api.delete(5)
         api.members(member(ALICE, DEVELOPER), member(BOB, ADMIN), member(FRANK, BILLING))
     options = {
-        "memberships": [
-            {"email": ALICE, "comment": "on leave"},
-            {"email": BOB, "roles": ["Admin"]},
-        ],
+        "memberships": [{"email": ALICE, "comment": "on leave"}, {"email": BOB, "roles": ["Admin"]}],
         "emails": [CAROL],
         "roles": ["Developer"],
         "purge": True,

@@ -59,11 +59,7 @@ WRONG = {
         ({**ABSENT, "user_id": "5"}, "user_id: '5' is not a UUID"),
         ({**ABSENT, "email": ALICE, "user_id": uid(5)}, "email|user_id"),
     ],
-    invitations: [
-        *A_ROSTER,
-        ({}, "invitations, emails"),
-        ({**LISTED, "purge_exclude": [BOB]}, "purge_exclude"),
-    ],
+    invitations: [*A_ROSTER, ({}, "invitations, emails"), ({**LISTED, "purge_exclude": [BOB]}, "purge_exclude")],
     memberships: [
         *A_ROSTER,
         ({}, "memberships, emails"),
