@@ -153,7 +153,13 @@ class Case:
 
     @property
     def member(self) -> Member | None:
-        """The member, also one who joined meanwhile, unless this run removed them. Of two accounts, one still there."""
+        """The member, also one who joined meanwhile, unless this run removed them. Of two accounts, one still there.
+
+        After an update, it is the member of the API's answer.
+        """
+        updated = [result for result in map(self.result, self.attempts) if isinstance(result, Member)]
+        if updated:
+            return updated[-1]
         gone = self._gone()
         changes = [change for change in self._changes if isinstance(change, (Update, Remove))]
         left = (change.member for change in changes if change not in gone)

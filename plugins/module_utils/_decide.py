@@ -32,7 +32,7 @@ from ._case import AMBIGUOUS, REJECTED
 from ._changes import Invite, Outcome, Remove, Revoke, Update
 from ._errors import ApiError
 from ._plan import member_warnings
-from ._records import Deletion, Desired, Invitation, Member, latest, live_only
+from ._records import Deletion, Desired, Invitation, latest, live_only
 from ._roles import Match, describe, match
 
 if TYPE_CHECKING:
@@ -113,8 +113,7 @@ def _decide_current(case: Case) -> Verdict:
     verdict = _decide_each(case, attempts, pending, unknown)
     if verdict:
         return verdict
-    members = [result for result in map(case.result, attempts) if isinstance(result, Member)]
-    member = members[-1] if members else case.member
+    member = case.member
     action = "unchanged" if not case.changed else "updated" if member else case.plan.action
     kept = None if member else case.plan.live
     return Outcome(case.plan, action, case.changed, kept, member, warnings=case.plan.warnings)

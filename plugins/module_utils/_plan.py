@@ -9,7 +9,8 @@ a person has now                           and is to have access
 ========================================== ======================================================================
 a live invitation with these roles         unchanged; renewed if it expires within ``renew_before``, or ``resend``
 a live invitation with other roles         replaced: revoked, and invited with the desired roles
-both of these                              replaced: the one with other roles is revoked, the other one is kept
+both of these                              replaced: the one with other roles is revoked, the other one is kept if it
+                                           expires last: by a slow clock it may only seem live
 a live invitation, roles unknown           unchanged, with a warning
 only an expired invitation                 renewed; expired, left alone, if ``renew_before`` is never
 joined                                     member, left alone; if members are managed: updated or unchanged, and every
@@ -160,6 +161,8 @@ def _plan_invited(
         others = tuple(map(_other_invitation, matches[Match.NO]))
         warnings += (_unknown_roles(desired, kept), *others)
         return PersonPlan(desired.email, "unchanged", desired=desired, live=kept, invitation=kept, warnings=warnings)
+    if any(end_of(other) > end_of(kept) for other in matches[Match.NO]):
+        return _plan_replacement("replaced", desired, theirs, kept)
     changes = tuple(map(Revoke, matches[Match.NO]))
     action = "replaced" if changes else "unchanged"
     return PersonPlan(desired.email, action, changes, desired, kept, kept, warnings=warnings)

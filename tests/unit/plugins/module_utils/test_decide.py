@@ -156,6 +156,8 @@ INVITATIONS = wait("invitations")
 MEMBERS = wait("members")
 BOTH = wait("invitations", "members")
 
+DENIED_THEN_UPDATED = (INVITED_TOO, [DENIED, MEMBER], None)
+
 # plan | what came of its changes, or a change beyond the plan with it | re-read | next
 TABLE = {
     # An invitation that is sent
@@ -286,7 +288,8 @@ TABLE = {
     "updated, revoked": (INVITED_TOO, [DONE, BEFORE], None, done("updated", has=BEFORE)),
     "member's open invitation gone already": (ONLY_INVITED_TOO, [GONE], None, same("unchanged", has=MEMBER)),
     "member's open invitation rejected: update": (INVITED_TOO, [DENIED], None, due("update Developer")),
-    "member's open invitation rejected, updated": (INVITED_TOO, [DENIED, MEMBER], None, halfway("Could not.", OLD)),
+    "member's open invitation rejected, updated": (*DENIED_THEN_UPDATED, halfway("Could not.", OLD)),
+    "member's open invitation rejected, updated as shown": (*DENIED_THEN_UPDATED, halfway("Could not.", MEMBER)),
     "member's open invitation lost: re-read": (INVITED_TOO, [LOST], None, BOTH),
     "member's open invitation lost, not shown": (INVITED_TOO, [LOST], read(7), due("update Developer")),
     "joined with one of two": (TWO_MANAGED, [GONE], read(0, BEFORE, OLD), due("revoke 1", "update Developer")),

@@ -83,6 +83,9 @@ PRESENT = {
     "two, one as desired": row(
         [invited(ADMIN), invited(DEVELOPER, number=2), expired(ADMIN, number=3)], "replaced", "revoke 1"
     ),
+    "two, one as desired that expires first": row(
+        [invited(ADMIN), invited(DEVELOPER, number=2, left=DAY)], "replaced", "revoke 1, revoke 2, invite Developer"
+    ),
     "two, one unknown, one other": row(
         *([invited(ADMIN), invited(number=2)], "unchanged", "", desired(BILLING)),
         "has another invitation, with other roles (Admin)",
