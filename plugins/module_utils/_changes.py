@@ -43,23 +43,25 @@ class Policy:
 class Current:
     """The organization as it was read at ``now``. ``members`` is None if they were not read.
 
-    ``unreadable`` is the number of records in the lists that could not be read.
+    ``unreadable`` is the number of records in the lists that could not be read. ``later`` is the time by the later one
+    of the API's and the host's clock, if they differ.
     """
 
     invitations: Sequence[Invitation]
     members: Sequence[Member] | None
     now: datetime
     unreadable: int = 0
+    later: datetime | None = None
 
     @property
     def holders(self) -> Sequence[Holder]:
         """Everybody who has roles."""
         return [*(self.members or ()), *self.invitations]
 
-    def people(self, manage_members: bool) -> set[str]:
-        """The emails of everybody who can join and, if members are managed, who has joined."""
+    def people(self, manage_members: bool, moment: datetime | None = None) -> set[str]:
+        """The emails of everybody who can join, now or at a moment, and, if members are managed, who has joined."""
         joined = {member.email for member in self.members or () if manage_members}
-        return joined.union(invitation.email for invitation in live_only(self.invitations, self.now))
+        return joined.union(invitation.email for invitation in live_only(self.invitations, moment or self.now))
 
 
 @dataclass(frozen=True)
@@ -296,15 +298,17 @@ class Plan:
                 f"Nothing was changed: purge needs complete lists, and {current.unreadable} records in the lists of"
                 " ClickHouse Cloud cannot be read. Run without purge, and report this."
             )
-        people = current.people(self.policy.manage_members)
-        purged = [person.email for person in self.people if person.takes_access]
-        most = self.policy.purge_limit.most(len(people))
-        if len(purged) > most:
-            raise OptionError(
-                f"Nothing was changed: purge would take access from {len(purged)} of {len(people)} people, and"
-                f" purge_limit ({self.policy.purge_limit}) allows {most}: {_some(purged)}. Check that the roster is"
-                " complete; if it is, raise purge_limit."
-            )
+        taken = {person.email for person in self.people if person.takes_access}
+        # By either clock: a slow one counts expired invitations, a fast one none.
+        for moment in (current.later, current.now):
+            people = current.people(self.policy.manage_members, moment)
+            purged, most = taken & people, self.policy.purge_limit.most(len(people))
+            if len(purged) > most:
+                raise OptionError(
+                    f"Nothing was changed: purge would take access from {len(purged)} of {len(people)} people, and"
+                    f" purge_limit ({self.policy.purge_limit}) allows {most}: {_some(purged)}. Check that the roster is"
+                    " complete; if it is, raise purge_limit."
+                )
 
 
 def predict(person: PersonPlan) -> Outcome:

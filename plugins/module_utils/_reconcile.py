@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from . import _options, _plan
@@ -179,7 +180,9 @@ def _read(api: CloudApi, policy: Policy) -> Current:
     """Read the lists that a plan always needs."""
     invitations = api.invitations()
     members = api.members() if policy.manage_members else None
-    return Current(invitations, members, api.client.now(), sum(api.unreadable.values()))
+    now = api.client.now()
+    later = now + abs(api.client.clock_offset or timedelta(0))
+    return Current(invitations, members, now, sum(api.unreadable.values()), later)
 
 
 def _with_members(api: CloudApi, current: Current) -> Current:

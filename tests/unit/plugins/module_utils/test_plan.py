@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -378,6 +379,24 @@ def test_purge_limit_counts_neither_expired_invitations_nor_people_who_are_named
     (plan_present([desired(DEVELOPER, email=BOB)], now, policy) if purge else plan_absent([BOB], now, policy)).check(
         now
     )
+
+
+@pytest.mark.parametrize("days", [-30, 0, 30])
+@pytest.mark.parametrize("limit", [Limit(25, percentage=True), Limit(0)], ids=str)
+def test_wrong_clock_does_not_make_a_purge_safe(limit, days):
+    late = [expired(email=f"late-{number}@example.com", number=number) for number in range(8)]
+    live = [invited(DEVELOPER, email=email, number=20 + number) for number, email in enumerate((BOB, CAROL))]
+    members = [joined(ADMIN), joined(DEVELOPER, email=DAVE)]
+    right, wrong = NOW, NOW + days * DAY
+    now = replace(current([*late, *live], members), now=min(right, wrong), later=max(right, wrong))
+    roster = [
+        desired(ADMIN),
+        desired(DEVELOPER, email=DAVE),
+        *(desired(role="developer", email=each.email) for each in late),
+    ]
+    policy = Policy(manage_members=True, purge=True, purge_limit=limit)
+    with pytest.raises(OptionError, match="purge would take access from 2 of"):
+        plan_present(roster, now, policy).check(now)
 
 
 EVERYBODY_ADMIN = [joined(ADMIN), joined(ADMIN, email=BOB)]
