@@ -48,16 +48,16 @@ def row(found, action, changes="", wanted=DESIRED, warning=None, **policy):
     return found, action, changes, wanted, warning, policy
 
 
-ANEW, RENEWED = ("created", "invite Developer"), ("renewed", "revoke 1, invite Developer")
+NEW, RENEWED = ("created", "invite Developer"), ("renewed", "revoke 1, invite Developer")
 INSTEAD = ("replaced", "revoke 1, invite Admin")
 INCOMPARABLE = {"wanted": desired(BILLING), "warning": "cannot be compared"}
 IGNORED = "renew_before (7d) is ignored for alice@example.com, whose invitation is valid for 7d in total"
 PRESENT = {
-    "nothing": row([], *ANEW),
+    "nothing": row([], *NEW),
     "nothing, legacy role": row([], "created", "invite legacy admin", desired(role="admin")),
-    "nothing, never renew": row([], *ANEW, **NEVER),
-    "nothing, resend": row([], *ANEW, **RESEND),
-    "someone else's": row([invited(DEVELOPER, email=BOB)], *ANEW),
+    "nothing, never renew": row([], *NEW, **NEVER),
+    "nothing, resend": row([], *NEW, **RESEND),
+    "someone else's": row([invited(DEVELOPER, email=BOB)], *NEW),
     "live": row([AS_DESIRED], "unchanged"),
     "live, resend": row([AS_DESIRED], *RENEWED, **RESEND),
     "live, never renew, resend": row([AS_DESIRED], *RENEWED, **NEVER, **RESEND),
