@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 from ._changes import Invite, Remove, Revoke, Update
 from ._errors import ApiError
-from ._records import Deletion, Invitation, Member, by_email, latest
+from ._records import Deletion, Invitation, Member, by_email, latest, live_only
 from ._roles import Match, match
 
 if TYPE_CHECKING:
@@ -223,8 +223,8 @@ class Case:
     def shown_invitation(self, reading: Reading) -> Invitation | None:
         """A live invitation that the re-read shows, other than those revoked, which a stale read may still show."""
         revoked = {change.invitation.id for change in self._changes if isinstance(change, Revoke)}
-        theirs = (each for each in reading.invited[self.plan.email] if each.id not in revoked)
-        return latest(each for each in theirs if not each.expired(reading.now))
+        theirs = live_only(reading.invited[self.plan.email], reading.now)
+        return latest(each for each in theirs if each.id not in revoked)
 
     def shown_member(self, reading: Reading) -> Member | None:
         """The member that the re-read shows."""

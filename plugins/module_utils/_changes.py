@@ -276,11 +276,13 @@ class Plan:
             yield "The API key may not list members: people who have joined may be invited again."
         if self.policy.purge:
             yield from self._purge_warnings(current)
-        taken = {text: each.email for each in self.people if each.takes_access for text in _misspellings(each.email)}
-        for person in self.people if taken else ():
-            near = [taken[text] for text in _misspellings(person.email) if text in taken]
-            if person.invites and near:
-                yield f"{person.email} is invited and {near[0]} loses access: check that this is not a typing error."
+        invited = [person.email for person in self.people if person.invites]
+        losers = [person.email for person in self.people if person.takes_access] if invited else []
+        taken = {text: email for email in losers for text in _misspellings(email)}
+        for email in invited if taken else ():
+            near = [taken[text] for text in _misspellings(email) if text in taken]
+            if near:
+                yield f"{email} is invited and {near[0]} loses access: check that this is not a typing error."
 
     def _purge_warnings(self, current: Current) -> Iterator[str]:
         people = current.people(self.policy.manage_members)
